@@ -1,0 +1,48 @@
+package rules
+
+// ParamType is how a parameter is written and checked.
+type ParamType string
+
+// The types. Price, Quantity, Number and Bool hold an expression; Text is literal with ${expression} inside;
+// Enum, Duration, RoleList and Name are literals.
+const (
+	ParamPrice    ParamType = "price"    // rupees; rounded to the tick by whoever plans the request
+	ParamQuantity ParamType = "quantity" // units, a whole number
+	ParamNumber   ParamType = "number"
+	ParamBool     ParamType = "bool"
+	ParamText     ParamType = "text"
+	ParamEnum     ParamType = "enum"
+	ParamDuration ParamType = "duration"
+	ParamRoleList ParamType = "roles"
+	ParamName     ParamType = "name" // a channel
+)
+
+// Param declares one parameter of an action, once: decoding, checks, schema, explain and the reference page
+// are made from it.
+type Param struct {
+	Name     string
+	Type     ParamType
+	Required bool
+	Default  string   // as it would be written; "" for none
+	Enum     []string // the words of an Enum
+	Unit     string
+	Doc      string
+	Later    []string // "" entry: the whole parameter is refused as not in this version; else these Enum words are
+}
+
+// Spec declares one action.
+type Spec struct {
+	Name   string
+	Doc    string
+	Params []Param
+	// Short names the parameter that a plain scalar fills (telegram: "text"); "" where a mapping is needed.
+	Short string
+	// OneOf: exactly one of these parameters at most may be written (limit_price or limit_offset).
+	OneOf [][]string
+	// AddsRisk: guardrails, pause and approval may hold it back.
+	AddsRisk bool
+	// Later: part of the language, refused by name in this version.
+	Later bool
+	// Results are words of action.* beside the parameters (order_id, quantity …), each with its type.
+	Results []Param
+}
