@@ -1,0 +1,395 @@
+package lane
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"backstop/actions"
+	"backstop/engine/journal"
+	"backstop/engine/order"
+)
+
+// apply takes one input into the state and writes it into the journal.
+func (l *Lane) apply(i int, in *Input) {
+	switch {
+	case in.Update != nil:
+		ignored := l.takeUpdate(in.Update)
+		l.batch.Answers = append(l.batch.Answers, Answer{i, ignored})
+	case in.Read != nil:
+		l.takeRead(in.Read)
+	case in.Trades != nil:
+		l.takeTrades(in.Trades)
+	case in.Positions != nil:
+		l.takePositions(in.Positions)
+	case in.Outcome != nil:
+		l.journalJSON(journal.InputOutcome, in.Outcome)
+		l.takeOutcome(in.Outcome)
+	case in.Delivery != nil:
+		l.journalJSON(journal.InputDelivery, in.Delivery)
+		l.takeDelivery(in.Delivery)
+	case in.Session != nil:
+		l.takeSession(in.Session)
+	case in.Rules != nil:
+		l.o.Rules = in.Rules
+		l.journalJSON(journal.InputRules, in.Rules.Version())
+	case in.Control != nil:
+		l.journalJSON(journal.InputControl, in.Control)
+		l.takeControl(in.Control)
+	}
+}
+
+func (l *Lane) journalJSON(kind journal.InputKind, v any) {
+	l.batch.Commit.Inputs = append(l.batch.Commit.Inputs,
+		journal.Input{Account: l.o.Account, At: l.meta.Now, Kind: kind, Doc: encode(v)})
+}
+
+func (l *Lane) journalUpdate(u *order.Update, ignored string) {
+	status := u.RawStatus
+	if status == "" {
+		status = string(u.Status)
+	}
+	l.batch.Commit.Inputs = append(l.batch.Commit.Inputs, journal.Input{Account: l.o.Account, At: l.meta.Now,
+		Kind: journal.InputUpdate, Source: u.Source, Began: u.Began, OrderID: u.OrderID, Status: status,
+		Filled: u.FilledQuantity, Ignored: ignored, Doc: u.Raw})
+}
+
+// takeUpdate folds a push and tells its events.
+func (l *Lane) takeUpdate(u *order.Update) string {
+	l.beginStory(u)
+	u.Received = l.meta.Now
+	if u.Account != "" && u.Account != l.o.Account {
+		l.journalUpdate(u, "unknown user")
+		return l.storyIgnored("unknown user")
+	}
+	ignored := l.fold(u, false)
+	l.journalUpdate(u, ignored)
+	return l.storyIgnored(ignored)
+}
+
+// fold joins one update, ties the order to the request that placed it, and queues its events.
+func (l *Lane) fold(u *order.Update, baseline bool) string {
+	if !l.o.Confirm && u.Source == order.SourcePostback {
+		trusted := *u
+		trusted.Source = order.SourceStream // counted as the broker's own channel, as the setting says
+		u = &trusted
+	}
+	if l.o.Assume {
+		l.replacePlanned(u)
+	}
+	out := l.book.Fold(u, l.meta.Now)
+	if out.Order == nil {
+		return out.Ignored
+	}
+	o := out.Order
+	if strings.HasPrefix(out.Ignored, "impossible") || strings.HasPrefix(out.Ignored, "refuted") {
+		return out.Ignored
+	}
+	if out.New && baseline {
+		o.Baseline = true
+	}
+	l.tie(o)
+	if l.o.Assume {
+		l.assumeTrade(o)
+	}
+	l.dirty.orders[o.ID] = true
+	l.tellOrder(o, u)
+	return out.Ignored
+}
+
+// tie links an order that carries one of our tags, or an order id that we were answered, to its request.
+func (l *Lane) tie(o *order.Order) {
+	if o.Link != nil {
+		return
+	}
+	r := l.requestOf(o)
+	if r == nil || r.Call.Method != actions.Place {
+		return
+	}
+	link := &order.Link{Request: r.ID, Slot: r.Slot, Role: order.RoleOther}
+	if s, ok := l.slots[r.Slot]; ok {
+		link.Role = slotRole(s.Kind)
+		link.Group = s.Group
+	}
+	o.Link = link
+	l.book.Touch(o.Key())
+	l.dirty.orders[o.ID] = true
+	if r.OrderID == "" {
+		r.OrderID = o.ID
+		l.touch(r)
+	}
+	l.noteOrderID(r)
+}
+
+// requestOf finds the request that placed an order: by tag, else by the order id that the broker answered.
+func (l *Lane) requestOf(o *order.Order) *actions.Request {
+	row := o.Row()
+	for _, tag := range append([]string{row.Tag}, row.Tags...) {
+		if actions.IsTag(tag) {
+			if r, ok := l.requests[tag[2:]]; ok {
+				return r
+			}
+		}
+	}
+	return l.requests[l.links[o.ID]]
+}
+
+func slotRole(k actions.SlotKind) order.Role {
+	switch k {
+	case actions.SlotStop:
+		return order.RoleStopLoss
+	case actions.SlotTarget:
+		return order.RoleTarget
+	default:
+		return order.RoleExit
+	}
+}
+
+// tellOrder queues what the fold of u into o means.
+func (l *Lane) tellOrder(o *order.Order, u *order.Update) {
+	previous := o.Told
+	events := l.book.Tell(o, l.closed(o), l.meta.Now)
+	for _, e := range events {
+		e.ID = actions.ID(append([]string{"event"}, e.Facts(o)...)...)
+		if e.Kind == order.KindRejected || e.Kind == order.KindCancelled || e.Kind == order.KindExpired {
+			row := o.Row()
+			e.Message = row.StatusMessage
+			e.Reason, e.Hint = l.reason(row)
+		}
+		e.Source = u.Source
+		before := *o.Row()
+		before.Tags = nil
+		before.FilledQuantity = e.Filled - e.Fill
+		before.Status = previous.Status
+		before.Quantity, before.Price = previous.Values.Quantity, previous.Values.Price
+		before.TriggerPrice, before.OrderType = previous.Values.Trigger, previous.Values.Type
+		e.Previous = &before
+		l.emit(e)
+		if u.Source == order.SourceBook {
+			l.noteMissed(o, u)
+		}
+	}
+}
+
+func (l *Lane) reason(row *order.Update) (class, hint string) {
+	if l.o.Reasons == nil {
+		return string(actions.ClassOther), ""
+	}
+	return l.o.Reasons(row.StatusMessage, row.StatusMessageRaw)
+}
+
+// closed says whether the order's session is over, so that a cancel without a word is the day's end.
+func (l *Lane) closed(o *order.Order) bool {
+	if l.o.Assume {
+		return false
+	}
+	end := l.o.Hours.Close(o.Key().Exchange, l.meta.Now)
+	return !end.IsZero() && !l.meta.Now.Before(end)
+}
+
+// emit queues an event to be decided.
+func (l *Lane) emit(e order.Event) {
+	e.Account = l.o.Account
+	if e.Time.IsZero() {
+		e.Time = l.meta.Now
+	}
+	l.queue = append(l.queue, e)
+	l.storyEvent(e)
+}
+
+// noteMissed counts what the book told and no push did, where pushes were to be expected.
+func (l *Lane) noteMissed(o *order.Order, u *order.Update) {
+	if !o.Pushed && o.Link == nil || !l.armed {
+		return
+	}
+	l.meta.Missed.Updates++
+	l.dirty.meta = true
+	cause := "missed " + o.ID
+	if _, ok := l.told[cause]; !ok && o.Seen(order.Claimed).Terminal() {
+		l.meta.Missed.Orders++
+		l.say(cause, l.missedText(o), sayOnce)
+	}
+}
+
+// readDoc is what the journal keeps of a reading: what it lacked. Its changes are updates beside it.
+type readDoc struct {
+	Began      time.Time `json:"began"`
+	Ended      time.Time `json:"ended"`
+	Rows       int       `json:"rows"`
+	Unreadable int       `json:"unreadable,omitempty"`
+	Missing    []string  `json:"missing,omitempty"`
+	Error      string    `json:"error,omitempty"`
+}
+
+// takeRead folds an order book: each difference is an update, and what it holds or lacks settles requests.
+func (l *Lane) takeRead(r *Read) {
+	l.reading = false
+	doc := readDoc{Began: r.Began, Ended: r.Ended, Rows: len(r.Rows), Unreadable: r.Unreadable}
+	if r.Err != nil {
+		doc.Error = r.Err.Error()
+		l.journalJSON(journal.InputRead, doc)
+		l.failures++
+		l.noteError(r.Err)
+		return
+	}
+	l.failures = 0
+	l.sessionLives()
+	rows := slices.Clone(r.Rows)
+	slices.SortFunc(rows, func(a, b order.Update) int { return strings.Compare(a.OrderID, b.OrderID) })
+	arming := !l.armed && l.newBaseline()
+	held := map[string]bool{}
+	for i := range rows {
+		u := &rows[i]
+		u.Began, u.Received, u.Source = r.Began, l.meta.Now, order.SourceBook
+		held[u.OrderID] = true
+		_, known := l.book.Order(u.OrderID)
+		if ignored := l.fold(u, arming && !known && !l.o.Adopt && !u.OrderTimestamp.After(r.Began)); ignored == "" {
+			l.journalUpdate(u, "")
+		}
+	}
+	for _, o := range l.book.Orders() {
+		if !held[o.ID] && !o.Assumed && o.FirstSeen.Before(r.Began) {
+			doc.Missing = append(doc.Missing, o.ID)
+		}
+	}
+	l.meta.LastGood = r.Began
+	l.goodReads = append(l.goodReads, r.Began)
+	if doc.Unreadable+len(doc.Missing) > 0 || l.anyUnknown() || arming {
+		l.journalJSON(journal.InputRead, doc)
+	}
+	l.settleUnknown(r, len(rows) > 0 && len(doc.Missing) == 0 && r.Unreadable == 0)
+	l.refute(r)
+	l.arm(arming)
+}
+
+// newBaseline says whether the orders in the book are folded without events: at the first arming of an
+// account and when dry-run ends.
+func (l *Lane) newBaseline() bool {
+	return l.meta.ArmedMode == "" || l.meta.ArmedMode == DryRun && l.o.Mode != DryRun
+}
+
+// arm begins to act once book and overnight quantities are known.
+func (l *Lane) arm(baseline bool) {
+	if l.armed || !l.book.OvernightKnown() {
+		if baseline {
+			l.meta.ArmedMode = l.o.Mode
+		}
+		return
+	}
+	l.armed = true
+	if baseline || l.meta.ArmedMode != l.o.Mode {
+		l.meta.ArmedMode = l.o.Mode
+	}
+	l.dirty.meta = true
+	l.tellBaseline()
+}
+
+func (l *Lane) takeTrades(t *Trades) {
+	delete(l.asked, "trades "+t.OrderID)
+	if t.Err != nil {
+		l.asked["trades again "+t.OrderID] = l.meta.Now.Add(2 * time.Second)
+		l.noteError(t.Err)
+		return
+	}
+	o, ok := l.book.Order(t.OrderID)
+	if !ok || !o.AddTrades(t.Rows) {
+		l.asked["trades again "+t.OrderID] = l.meta.Now.Add(2 * time.Second)
+		return
+	}
+	l.journalJSON(journal.InputTrades, t)
+	l.book.Touch(o.Key())
+	l.dirty.orders[o.ID] = true
+}
+
+// takePositions learns what was carried in (once a day) and the last prices.
+func (l *Lane) takePositions(p *Positions) {
+	delete(l.asked, "positions")
+	if p.Err != nil {
+		l.asked["positions again"] = l.meta.Now.Add(2 * time.Second)
+		l.noteError(p.Err)
+		return
+	}
+	l.sessionLives()
+	l.prices = map[string]order.Price{}
+	var carried []order.Overnight
+	for _, row := range p.Rows {
+		if row.LastPrice > 0 {
+			l.prices[row.Instrument()] = row.LastPrice
+		}
+		if row.Overnight != 0 {
+			carried = append(carried, order.Overnight{Key: row.Key, Quantity: row.Overnight, AveragePrice: row.AveragePrice})
+		}
+	}
+	if l.book.OvernightKnown() {
+		return
+	}
+	l.journalJSON(journal.InputPositions, carried)
+	l.meta.Overnight, l.meta.NightsOf = carried, l.meta.Day
+	l.dirty.meta = true
+	l.book.SetOvernight(carried)
+	if !l.meta.LastGood.IsZero() && order.DayOf(l.meta.LastGood) == l.meta.Day {
+		l.arm(false)
+	}
+}
+
+func (l *Lane) takeControl(c *Control) {
+	switch c.Verb {
+	case Pause:
+		l.meta.Paused = true
+	case Resume:
+		l.meta.Paused = false
+	case Reconcile:
+		l.readNow = true
+	}
+	l.dirty.meta = true
+}
+
+// takeSession learns that the session lives or died.
+func (l *Lane) takeSession(s *Session) {
+	if s.Alive {
+		l.sessionLives()
+		return
+	}
+	l.sessionDied(s.Why)
+}
+
+func (l *Lane) sessionLives() {
+	if !l.meta.Dead {
+		return
+	}
+	l.meta.Dead, l.meta.DeadWhy = false, ""
+	l.dirty.meta = true
+	l.forget("session")
+	l.journalJSON(journal.InputSession, Session{Alive: true})
+}
+
+func (l *Lane) sessionDied(why string) {
+	if l.meta.Dead {
+		return
+	}
+	l.meta.Dead, l.meta.DeadWhy = true, why
+	l.dirty.meta = true
+	l.journalJSON(journal.InputSession, Session{Why: why})
+	l.emit(order.Event{ID: actions.ID("event", l.o.Account, "session_expired", string(l.meta.Day), l.meta.Now.Format(time.RFC3339)),
+		Kind: order.KindSessionExpired, Message: why})
+}
+
+// noteError learns of a dead session from whatever met it.
+func (l *Lane) noteError(err error) {
+	var e *actions.Error
+	if asError(err, &e) && e.Class == actions.ClassSession {
+		l.sessionDied(e.Message)
+	}
+}
+
+func (l *Lane) anyUnknown() bool {
+	for _, r := range l.requests {
+		if r.State == actions.Unknown {
+			return true
+		}
+	}
+	return false
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,85 @@
+package lane
+
+import (
+	"time"
+
+	"backstop/actions"
+	"backstop/engine/order"
+)
+
+// assume lets a planned request take effect at once: a dry run goes on as if the broker had taken it.
+func (l *Lane) assume(r *actions.Request) {
+	defer l.storyRequest(r)
+	u := order.Update{Account: l.o.Account, Source: order.SourceReplay, Received: l.meta.Now}
+	p := r.Call.Params
+	switch r.Call.Method {
+	case actions.Place:
+		r.OrderID = actions.PlannedOrderID(r.ID)
+		u.OrderID, u.Variety, u.Exchange, u.Tradingsymbol = r.OrderID, r.Call.Variety, p.Exchange, p.Tradingsymbol
+		u.TransactionType, u.Product, u.Tag = p.TransactionType, p.Product, p.Tag
+	default:
+		o, ok := l.book.Order(r.Call.OrderID)
+		if !ok {
+			return
+		}
+		u = *o.Row()
+		u.Source = order.SourceReplay
+	}
+	if r.Call.Method == actions.Cancel {
+		u.Status = order.StatusCancelled
+	} else {
+		u.OrderType, u.Quantity, u.Price, u.TriggerPrice, u.Validity = p.OrderType, p.Quantity, p.Price, p.TriggerPrice, p.Validity
+		u.Status = order.StatusOpen
+		if p.OrderType == "SL" || p.OrderType == "SL-M" {
+			u.Status = order.StatusTriggerPending
+		}
+	}
+	u.RawStatus = string(u.Status)
+	u.ExchangeUpdateTimestamp, u.OrderTimestamp = l.assumedTime(r), l.meta.Now
+	u.Raw = encode(r)
+	l.book.Fold(&u, l.meta.Now)
+	o, _ := l.book.Order(u.OrderID)
+	if r.Call.Method == actions.Place {
+		o.Assumed = true
+	}
+	l.tie(o)
+	l.noteOrderID(r)
+	l.sent(r)
+	l.book.Tell(o, false, l.meta.Now) // what is only assumed is no event
+	l.dirty.orders[o.ID] = true
+}
+
+// assumedTime makes an assumed change later than what it changes.
+func (l *Lane) assumedTime(r *actions.Request) time.Time {
+	at := l.meta.Now
+	if o, ok := l.book.Order(r.Call.OrderID); ok {
+		if before := o.Row().ExchangeUpdateTimestamp; !before.Before(at) {
+			at = before.Add(time.Microsecond)
+		}
+	}
+	return at
+}
+
+// replacePlanned lets a recorded order with a planned order's tag take its place.
+func (l *Lane) replacePlanned(u *order.Update) {
+	for _, tag := range append([]string{u.Tag}, u.Tags...) {
+		if !actions.IsTag(tag) {
+			continue
+		}
+		planned := actions.PlannedOrderID(tag[2:])
+		if _, ok := l.book.Order(planned); !ok || u.OrderID == planned {
+			continue
+		}
+		l.book.Drop(planned)
+		r := l.requests[tag[2:]]
+		if r == nil {
+			continue
+		}
+		r.OrderID = u.OrderID
+		if s, ok := l.slots[r.Slot]; ok {
+			if so := s.byOrder(planned); so != nil {
+				so.OrderID = u.OrderID
+			}
+		}
+	}
+}

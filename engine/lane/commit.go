@@ -1,0 +1,74 @@
+package lane
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+
+	"backstop/engine/journal"
+)
+
+// commit turns what the step changed into rows, in a fixed order, so that the same step writes the same bytes.
+func (l *Lane) commit() {
+	c := &l.batch.Commit
+	c.Account, c.At = l.o.Account, l.meta.Now
+	for _, id := range slices.Sorted(maps.Keys(l.dirty.orders)) {
+		o, ok := l.book.Order(id)
+		if !ok {
+			continue
+		}
+		c.Orders = append(c.Orders, journal.OrderRow{Account: l.o.Account, OrderID: id, Day: o.Day,
+			Status: string(o.Row().Status), Group: l.groupOf(o), Doc: encode(o)})
+	}
+	for _, id := range slices.Sorted(maps.Keys(l.dirty.actions)) {
+		c.Actions = append(c.Actions, *l.actions[id])
+	}
+	for _, id := range slices.Sorted(maps.Keys(l.dirty.requests)) {
+		c.Requests = append(c.Requests, *l.requests[id])
+	}
+	l.docs(c)
+	if l.dirty.meta || !c.Empty() {
+		c.Docs = append(c.Docs, journal.Doc{Kind: docMeta, ID: l.o.Account, Body: encode(l.meta)})
+	}
+	l.dirty = newDirty()
+}
+
+func (l *Lane) docs(c *journal.Commit) {
+	for _, id := range slices.Sorted(maps.Keys(l.dirty.slots)) {
+		c.Docs = append(c.Docs, doc(docSlot, id, l.slots[id]))
+	}
+	for _, id := range slices.Sorted(maps.Keys(l.dirty.runs)) {
+		c.Docs = append(c.Docs, doc(docRun, id, l.runs[id]))
+	}
+	for _, id := range slices.Sorted(maps.Keys(l.dirty.told)) {
+		c.Docs = append(c.Docs, doc(docTold, id, l.told[id]))
+	}
+	for _, id := range slices.Sorted(maps.Keys(l.dirty.fired)) {
+		at := l.fired[id]
+		c.Docs = append(c.Docs, doc(docFired, id, &at))
+	}
+}
+
+// doc is a row, or its deletion where v is nil.
+func doc[T any](kind, id string, v *T) journal.Doc {
+	d := journal.Doc{Kind: kind, ID: id}
+	if v != nil {
+		d.Body = encode(v)
+	}
+	return d
+}
+
+// encode writes JSON; the lane's own types always encode, so a failure is a broken invariant.
+func encode(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(BrokenInvariant{"state that does not encode: " + err.Error()})
+	}
+	return b
+}
+
+// BrokenInvariant is what Step panics with when its own state contradicts itself: the caller stops this
+// account's lane and tells (invariant 9).
+type BrokenInvariant struct{ What string }
+
+func (b BrokenInvariant) Error() string { return "broken invariant: " + b.What }

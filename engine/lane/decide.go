@@ -1,0 +1,251 @@
+package lane
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"backstop/actions"
+	"backstop/engine/journal"
+	"backstop/engine/order"
+	"backstop/rules"
+)
+
+// decide lets every rule that listens decide one event, and begins the sequences of those that matched.
+func (l *Lane) decide(e *order.Event) {
+	l.selfTell(e)
+	row := &journal.Event{ID: e.ID, Account: l.o.Account, At: e.Time, Kind: e.Kind, OrderID: e.OrderID, Group: e.Group}
+	if l.o.Rules == nil {
+		l.record(row, e)
+		return
+	}
+	row.RulesVersion = l.o.Rules.Version()
+	for _, r := range l.o.Rules.Rules() {
+		if !r.Listens(e.Kind) {
+			if l.o.Tell {
+				row.Decisions = append(row.Decisions, journal.Decision{ID: decisionID(e, r), Rule: r.Name, Why: "on"})
+			}
+			continue
+		}
+		row.Decisions = append(row.Decisions, l.decideRule(e, r))
+	}
+	for _, d := range row.Decisions {
+		if w, ok := l.runs[d.ID]; ok && w.Waits != "" {
+			w.Row = row.Decisions
+		}
+	}
+	l.record(row, e)
+}
+
+func decisionID(e *order.Event, r *rules.Rule) string { return e.ID + "-" + r.Name }
+
+// record keeps the event with its decisions as one row.
+func (l *Lane) record(row *journal.Event, e *order.Event) {
+	row.Doc = encode(e)
+	l.batch.Commit.Events = append(l.batch.Commit.Events, *row)
+	l.storyDecisions(row.Decisions)
+}
+
+// decideRule is one rule's word on one event.
+func (l *Lane) decideRule(e *order.Event, r *rules.Rule) journal.Decision {
+	d := journal.Decision{ID: decisionID(e, r), Rule: r.Name}
+	switch {
+	case !r.Enabled:
+		d.Why = "enabled"
+		return d
+	case len(r.Accounts) > 0 && !slices.Contains(r.Accounts, l.o.Account):
+		d.Why = "accounts"
+		return d
+	}
+	if waits := l.lacks(e, r); waits != "" {
+		d.Why = "waits: " + waits
+		l.saveRun(&run{ID: d.ID, Event: *e, Rule: r.Name, Waits: waits, Created: l.meta.Now})
+		return d
+	}
+	w := l.words(e, nil)
+	ok, why, err := r.Match(w)
+	switch {
+	case err != nil:
+		d.Why = "error: " + err.Error()
+		l.say("rule "+r.Name+" "+e.ID, fmt.Sprintf("RULE ERROR %s (%s): %v. The rule did nothing for this event. Run: backstop check", r.Name, l.o.Account, err), sayOnce)
+		return d
+	case !ok:
+		d.Why = why
+		return d
+	}
+	if why := l.spent(e, r); why != "" {
+		d.Why = why
+		return d
+	}
+	d.Matched = true
+	if x, err := json.Marshal(r.Explain(w)); err == nil {
+		d.Explain = x
+	}
+	for i := range r.Then {
+		d.Actions = append(d.Actions, actionID(e, r.Name, "then", i))
+	}
+	l.saveRun(&run{ID: d.ID, Event: *e, Rule: r.Name, Part: "then", Created: l.meta.Now, Steps: map[string]map[string]any{},
+		Stands: actions.Standing{OrderID: e.OrderID, Status: e.Status, Filled: e.Filled}})
+	return d
+}
+
+// actionID is made of the event's facts and the rule, so that the same fill gives the same action wherever it
+// is decided.
+func actionID(e *order.Event, rule, part string, index int) string {
+	return actions.ID("action", e.ID, rule, part, fmt.Sprint(index))
+}
+
+// lacks is what the rule reads and nobody has told yet, or "": not known is never 0 and never false.
+func (l *Lane) lacks(e *order.Event, r *rules.Rule) string {
+	switch {
+	case r.Reads.Role && !l.book.OvernightKnown():
+		return "overnight quantities"
+	case r.Reads.Instrument && !l.instrumentKnown(e.Key):
+		return "instruments"
+	case r.Reads.Price && !l.priceKnown(e):
+		return "average_price"
+	case r.Reads.LastPrice && l.lastPrice(e.Key) == 0 && e.Key.Tradingsymbol != "" && !l.o.Assume:
+		return "last_price"
+	}
+	return ""
+}
+
+func (l *Lane) instrumentKnown(k order.Key) bool {
+	return l.o.Assume || k.Tradingsymbol == "" || l.o.Instruments.Loaded()
+}
+
+// priceKnown says whether every average price that the event's order and group have is told.
+func (l *Lane) priceKnown(e *order.Event) bool {
+	o, ok := l.book.Order(e.OrderID)
+	if ok && o.Seen(order.Claimed).Row.FilledQuantity > 0 {
+		if _, told := o.Average(order.Claimed); !told {
+			return false
+		}
+	}
+	g := l.group(order.Claimed, e.Key, e.Group)
+	if g == nil || g.Filled == 0 {
+		return true
+	}
+	_, told := g.EntryPrice()
+	return told
+}
+
+func (l *Lane) lastPrice(k order.Key) order.Price { return l.prices[k.Instrument()] }
+
+// group is a group on a layer, nil where there is none.
+func (l *Lane) group(layer order.Layer, k order.Key, id string) *order.Group {
+	if id == "" {
+		return nil
+	}
+	g, ok := l.book.Holding(layer, k).Group(id)
+	if !ok {
+		return nil
+	}
+	return g
+}
+
+// spent says which of once and cooldown holds a matched rule back, or remembers that it acts now.
+func (l *Lane) spent(e *order.Event, r *rules.Rule) string {
+	once, cool := "", ""
+	if r.Once != "" {
+		once = "once " + r.Name + " " + l.scope(e, r.Once)
+		if _, fired := l.fired[once]; fired {
+			return "once"
+		}
+	}
+	if r.Cooldown > 0 {
+		cool = "cooldown " + r.Name + " " + l.scope(e, r.By)
+		if at, fired := l.fired[cool]; fired && l.meta.Now.Sub(at) < r.Cooldown {
+			return "cooldown"
+		}
+	}
+	for _, key := range []string{once, cool} {
+		if key != "" {
+			l.fired[key] = l.meta.Now
+			l.dirty.fired[key] = true
+		}
+	}
+	return ""
+}
+
+// scope names what once and by count: the order, the group, the symbol of the day, the day, or the rule.
+func (l *Lane) scope(e *order.Event, by rules.By) string {
+	switch string(by) {
+	case "order":
+		return "order " + e.OrderID
+	case "group":
+		return "group " + string(l.meta.Day) + " " + e.Key.Instrument() + " " + e.Key.Product + " " + e.Group
+	case "symbol":
+		return "symbol " + string(l.meta.Day) + " " + e.Key.Instrument()
+	case "day":
+		return "day " + string(l.meta.Day)
+	default:
+		return "rule"
+	}
+}
+
+// decideWaiting decides what waited and is known now.
+func (l *Lane) decideWaiting() bool {
+	for _, id := range sortedKeys(l.runs) {
+		run := l.runs[id]
+		if run.Waits == "" || l.o.Rules == nil {
+			continue
+		}
+		r, ok := l.o.Rules.Rule(run.Rule)
+		if !ok {
+			l.endRun(run)
+			return true
+		}
+		if l.lacks(&run.Event, r) != "" {
+			continue
+		}
+		delete(l.runs, id)
+		l.dirty.runs[id] = true
+		l.amend(run, l.decideRule(&run.Event, r))
+		return true
+	}
+	return false
+}
+
+// amend adds a late decision to the journal: the event's row in this step, or a row of its own that replaces
+// the waiting word.
+func (l *Lane) amend(waited *run, d journal.Decision) {
+	e := &waited.Event
+	l.storyDecisions([]journal.Decision{d})
+	row := slices.Clone(waited.Row)
+	for i := range row {
+		if row[i].ID == d.ID {
+			row[i] = d
+		}
+	}
+	for _, id := range sortedKeys(l.runs) {
+		if other := l.runs[id]; other.Waits != "" && other.Event.ID == e.ID {
+			other.Row = row
+			l.dirty.runs[id] = true
+		}
+	}
+	c := &l.batch.Commit
+	c.Events = slices.DeleteFunc(c.Events, func(x journal.Event) bool { return x.ID == e.ID })
+	c.Events = append(c.Events, journal.Event{ID: e.ID, Account: l.o.Account, At: e.Time, Kind: e.Kind, OrderID: e.OrderID,
+		Group: e.Group, RulesVersion: l.o.Rules.Version(), Decisions: row, Doc: encode(e)})
+}
+
+// saveRun keeps a run and marks it.
+func (l *Lane) saveRun(r *run) {
+	l.runs[r.ID] = r
+	l.dirty.runs[r.ID] = true
+}
+
+func (l *Lane) endRun(r *run) {
+	delete(l.runs, r.ID)
+	l.dirty.runs[r.ID] = true
+}
+
+// age is how long ago, in seconds.
+func age(now, since time.Time) float64 {
+	if since.IsZero() {
+		return 0
+	}
+	return now.Sub(since).Seconds()
+}

@@ -1,0 +1,321 @@
+package lane
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"backstop/actions"
+	"backstop/engine/order"
+	"backstop/rules"
+)
+
+// A protected MARKET hangs as a LIMIT where the price ran away: it is asked for again so often, so far apart,
+// for Kite takes the band from the last price each time (kite-facts 3.7). Then it is cancelled and sold anew.
+const (
+	repriceEvery = 3 * time.Second
+	repriceMost  = 20
+)
+
+// wishExit asks for the position to be flat.
+func (l *Lane) wishExit(run *run, rule *rules.Rule, step *rules.Step, a *actions.Action, dry bool) {
+	key := run.Event.Key
+	if key.Tradingsymbol == "" {
+		l.failAction(a, &actions.Error{Class: actions.ClassRefused, Op: a.Type, Message: "the event has no position"})
+		return
+	}
+	if run.Part == "on_error" && !step.IfReads("error.type") && l.covered(run) {
+		l.setAction(a, actions.Skipped, actions.WhyCovered)
+		l.say("kept "+a.ID, l.keptText(run), sayOnce)
+		return
+	}
+	if run.Part == "on_error" && !step.IfReads("error.type") && l.winningSide(run) {
+		l.setAction(a, actions.Skipped, "the trigger lay on the winning side")
+		l.say("kept "+a.ID, l.winningText(run), sayOnce)
+		return
+	}
+	h := l.book.Holding(order.Claimed, key)
+	var groups []string
+	var open int64
+	side := order.Sell
+	for _, g := range h.Groups {
+		if g.Open() > 0 {
+			groups = append(groups, g.ID)
+			open += g.Open()
+			side = g.ExitSide()
+		}
+	}
+	if open == 0 {
+		l.setAction(a, actions.Skipped, actions.WhyFlat)
+		return
+	}
+	if dry && l.o.Mode != DryRun {
+		l.planOnce(a, actions.Params{Exchange: key.Exchange, Tradingsymbol: key.Tradingsymbol, Product: key.Product,
+			TransactionType: side, Quantity: open, OrderType: "MARKET", MarketProtection: -1, Validity: "DAY"})
+		return
+	}
+	s := l.openExit(key, groups, a.ID, rule.Name)
+	a.Slot = s.ID
+	l.changeAction(a, actions.Waiting, actions.WhyConfirm)
+}
+
+// covered says whether a live stop covers the whole of the event's group.
+func (l *Lane) covered(run *run) bool {
+	g := l.group(order.Confirmed, run.Event.Key, run.Event.Group)
+	if g == nil || g.Open() == 0 {
+		return false
+	}
+	var stops int64
+	for _, c := range g.Live {
+		if c.Role == order.RoleStopLoss {
+			stops += c.Quantity
+		}
+	}
+	return stops >= g.Open()
+}
+
+// winningSide says whether the refused stop's trigger lay on the winning side of the entry.
+func (l *Lane) winningSide(run *run) bool {
+	if run.Error == nil || run.Error.Action != "place_stop_loss" {
+		return false
+	}
+	g := l.group(order.Claimed, run.Event.Key, run.Event.Group)
+	if g == nil {
+		return false
+	}
+	for _, id := range sortedKeys(l.slots) {
+		s := l.slots[id]
+		if s.Kind == actions.SlotStop && s.Group == g.ID && s.Key == g.Key && s.Trigger > 0 {
+			entry, told := g.EntryPrice()
+			return told && (s.Trigger-entry)*order.Price(g.Sign) >= 0
+		}
+	}
+	return false
+}
+
+// openExit is the one exit slot of a position: asked for again, it is the same.
+func (l *Lane) openExit(k order.Key, groups []string, owner, rule string) *slot {
+	id := fmt.Sprintf("exit %s %s", k.Instrument(), k.Product)
+	s, ok := l.slots[id]
+	if !ok {
+		s = &slot{ID: id, Kind: actions.SlotExit, Key: k}
+		l.slots[id] = s
+	}
+	if !s.Active {
+		s.Groups, s.Since, s.Blocked = nil, l.meta.Now, ""
+	}
+	for _, g := range groups {
+		if !slices.Contains(s.Groups, g) {
+			s.Groups = append(s.Groups, g)
+		}
+	}
+	if before, ok := l.actions[s.Owner]; ok && before.ID != owner && before.Slot == s.ID && !before.State.Final() {
+		l.setAction(before, actions.Skipped, actions.WhySuperseded)
+	}
+	s.Active, s.Owner, s.Rule = true, owner, rule
+	l.dirty.slots[id] = true
+	return s
+}
+
+// exiting says whether the position's exit has taken the group's orders over.
+func (l *Lane) exiting(k order.Key, group string) bool {
+	s, ok := l.slots[fmt.Sprintf("exit %s %s", k.Instrument(), k.Product)]
+	return ok && s.Active && slices.Contains(s.Groups, group)
+}
+
+// exitSteps bring the position to flat: live stops become exits (one order, never two, never none), every other
+// exit is cancelled, what is left is sold anew, and what hangs is priced again.
+func (l *Lane) exitSteps(s *slot) []step {
+	if s.Over {
+		return l.overSteps(s)
+	}
+	if !s.Active {
+		return nil
+	}
+	h := l.book.Holding(order.Confirmed, s.Key)
+	var open, standing int64
+	var steps []step
+	side := ""
+	for _, g := range h.Groups {
+		if !slices.Contains(s.Groups, g.ID) {
+			continue
+		}
+		if g.Open() > 0 {
+			open, side = open+g.Open(), g.ExitSide()
+		}
+		more, stands := l.turnExits(s, g)
+		steps = append(steps, more...)
+		standing += stands
+	}
+	own, stands := l.ownExits(s)
+	steps = append(steps, own...)
+	standing += stands + l.flyingPlacement(s)
+	if open == 0 && standing == 0 && len(steps) == 0 && l.exitSeen(s) {
+		l.closeExit(s)
+		return nil
+	}
+	if rest := open - standing; rest > 0 && side != "" {
+		steps = append(steps, l.placement(s, actions.Params{Exchange: s.Key.Exchange, Tradingsymbol: s.Key.Tradingsymbol,
+			Product: s.Key.Product, TransactionType: side, Quantity: rest, OrderType: "MARKET", MarketProtection: -1, Validity: "DAY"}))
+	}
+	return steps
+}
+
+// exitSeen says whether the confirmed layer knows the groups that the exit is for: before that nothing is open
+// because nothing is known.
+func (l *Lane) exitSeen(s *slot) bool {
+	for _, id := range s.Groups {
+		c, k := l.group(order.Claimed, s.Key, id), l.group(order.Confirmed, s.Key, id)
+		if c != nil && c.Filled > 0 && (k == nil || k.Filled < c.Filled) {
+			return false
+		}
+	}
+	return true
+}
+
+// turnExits turns a group's live stops of ours into exits and cancels its other live exits. standing is what
+// they can still fill: two that could both fill never live at once.
+func (l *Lane) turnExits(s *slot, g *order.Group) (steps []step, standing int64) {
+	left := g.Open()
+	for _, c := range g.Live {
+		o, ok := l.book.Order(c.OrderID)
+		if !ok || l.exitOrder(s, c.OrderID) {
+			continue
+		}
+		seen := o.Seen(order.Confirmed)
+		remaining := seen.Remaining()
+		standing += remaining
+		owner, so := l.slotOf(c.OrderID)
+		if so == nil || owner.Kind != actions.SlotStop || so.Stubborn || so.Mods >= modificationsMost {
+			if !l.cancelling(c.OrderID) {
+				steps = append(steps, step{method: actions.Cancel, orderID: c.OrderID, variety: variety(&seen.Row), priority: actions.PriorityExit})
+			}
+			continue
+		}
+		if !so.Exit || l.hangs(so, seen) {
+			p := so.Sent
+			p.Exchange, p.Tradingsymbol, p.Product, p.TransactionType = s.Key.Exchange, s.Key.Tradingsymbol, s.Key.Product, g.ExitSide()
+			p.Quantity = seen.Row.FilledQuantity + min(remaining, left)
+			p.OrderType, p.Price, p.TriggerPrice, p.MarketProtection, p.Tag = "MARKET", 0, 0, -1, ""
+			p.Validity = "DAY"
+			steps = append(steps, step{method: actions.Modify, orderID: c.OrderID, params: p, variety: variety(&seen.Row), priority: actions.PriorityExit})
+		}
+		left -= min(remaining, left)
+	}
+	for _, slotID := range sortedKeys(l.slots) { // a stop on its way may still fill: it counts until it is seen
+		if other := l.slots[slotID]; other.Kind != actions.SlotExit && other.Group == g.ID && other.Key == g.Key {
+			standing += l.flyingPlacement(other)
+		}
+	}
+	return steps, standing
+}
+
+// hangs says whether an exit's remainder waits as a LIMIT and it is time to price it again.
+func (l *Lane) hangs(so *slotOrder, seen *order.Seen) bool {
+	return seen.Live() && seen.Row.Status == order.StatusOpen && !so.Turned.IsZero() &&
+		!l.meta.Now.Before(so.Turned.Add(repriceEvery)) && so.Tries < repriceMost
+}
+
+// exitOrder says whether the order is one that this exit slot placed itself.
+func (l *Lane) exitOrder(s *slot, id string) bool { return s.byOrder(id) != nil }
+
+// slotOf finds the slot and placement of an order.
+func (l *Lane) slotOf(orderID string) (*slot, *slotOrder) {
+	for _, id := range sortedKeys(l.slots) {
+		if so := l.slots[id].byOrder(orderID); so != nil {
+			return l.slots[id], so
+		}
+	}
+	return nil, nil
+}
+
+// ownExits looks after the orders that the exit placed itself: what hangs is priced again, then sold anew.
+func (l *Lane) ownExits(s *slot) (steps []step, standing int64) {
+	for _, o := range l.liveOrders(s) {
+		standing += o.remaining
+		seen := o.o.Seen(order.Confirmed)
+		switch {
+		case o.Tries >= repriceMost || o.Stubborn:
+			steps = append(steps, l.cancelStep(s, o.slotOrder))
+		case l.hangs(o.slotOrder, seen):
+			p := o.Sent
+			p.Quantity, p.OrderType, p.Price, p.TriggerPrice, p.MarketProtection, p.Tag = seen.Row.Quantity, "MARKET", 0, 0, -1, ""
+			steps = append(steps, step{method: actions.Modify, orderID: o.OrderID, slice: o.Slice, params: p, variety: variety(&seen.Row), priority: actions.PriorityExit})
+		}
+	}
+	return steps, standing
+}
+
+// overSteps take back what was exited beyond the position: a protected MARKET of the surplus.
+func (l *Lane) overSteps(s *slot) []step {
+	h := l.book.Holding(order.Confirmed, s.Key)
+	steps, standing := l.ownExits(s)
+	standing += l.flyingPlacement(s)
+	surplus, side := h.Surplus, order.Sell
+	if surplus < 0 {
+		surplus, side = -surplus, order.Buy
+	}
+	if surplus == 0 && standing == 0 {
+		l.closeExit(s)
+		return nil
+	}
+	if rest := surplus - standing; s.Active && rest > 0 {
+		steps = append(steps, l.placement(s, actions.Params{Exchange: s.Key.Exchange, Tradingsymbol: s.Key.Tradingsymbol,
+			Product: s.Key.Product, TransactionType: side, Quantity: rest, OrderType: "MARKET", MarketProtection: -1, Validity: "DAY"}))
+	}
+	return steps
+}
+
+func (l *Lane) closeExit(s *slot) {
+	if !s.Active {
+		return
+	}
+	s.Active, s.Blocked = false, ""
+	l.dirty.slots[s.ID] = true
+}
+
+// exitRefused: a stop that can't be turned is cancelled and the quantity sold anew; an exit that is refused for
+// good gives the position back, so that the stop it took away is placed again first.
+func (l *Lane) exitRefused(s *slot, so *slotOrder, r *actions.Request, e *actions.Error) {
+	if r.Call.Method == actions.Modify {
+		if _, turned := l.slotOf(r.Call.OrderID); turned != nil {
+			turned.Stubborn = true
+			s.Blocked = ""
+			for _, id := range sortedKeys(l.slots) {
+				if l.slots[id].byOrder(r.Call.OrderID) != nil {
+					l.dirty.slots[id] = true
+				}
+			}
+		}
+		l.tellFailed(nil, r, e)
+		return
+	}
+	_ = so
+	if r.Call.Method == actions.Cancel {
+		s.Reread, s.Blocked = l.meta.Now, ""
+		return
+	}
+	s.Active = false
+	if a := l.actions[s.Owner]; a != nil && !a.State.Final() {
+		l.failAction(a, e)
+		return
+	}
+	l.tellFailed(nil, r, e)
+	l.emitFailed(s, r, e)
+}
+
+// exitState is the state of the action that asked for the exit.
+func (l *Lane) exitState(s *slot) (actions.State, string) {
+	switch {
+	case !s.Active && l.o.Mode == DryRun:
+		return actions.Planned, ""
+	case !s.Active:
+		return actions.Done, ""
+	case l.o.Mode == DryRun:
+		return actions.Planned, ""
+	case l.exitSeen(s):
+		return actions.Accepted, ""
+	default:
+		return actions.Waiting, actions.WhyConfirm
+	}
+}

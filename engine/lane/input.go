@@ -1,0 +1,82 @@
+package lane
+
+import (
+	"time"
+
+	"backstop/actions"
+	"backstop/engine/order"
+	"backstop/rules"
+)
+
+// Input is one thing that a step takes. Exactly one field is set.
+type Input struct {
+	Update    *order.Update
+	Read      *Read
+	Trades    *Trades
+	Positions *Positions
+	Outcome   *Outcome
+	Delivery  *Delivery
+	Session   *Session
+	Rules     *rules.Set // from this step on
+	Control   *Control
+	Loaded    bool // instruments were loaded: what waited for them goes on
+}
+
+// Read is one answer of the whole order book, good or not. Rows need no order.
+type Read struct {
+	Began, Ended time.Time
+	Rows         []order.Update
+	Unreadable   int   // rows that could not be read: then the book proves no absence
+	Err          error // an *actions.Error; Rows is empty then
+}
+
+// Trades is an answer of one order's executions.
+type Trades struct {
+	OrderID string
+	Rows    []order.Trade
+	Err     error
+}
+
+// Positions is an answer of the positions.
+type Positions struct {
+	Began time.Time
+	Rows  []actions.PositionRow
+	Err   error
+}
+
+// Outcome is what the broker answered to a request that was sent. Err nil means accepted.
+type Outcome struct {
+	RequestID string
+	Attempt   int
+	OrderID   string
+	Err       *actions.Error
+}
+
+// Delivery is what a channel answered to a message.
+type Delivery struct {
+	ActionID   string
+	Err        *actions.Error
+	RetryAfter time.Duration
+}
+
+// Session says whether the Kite session lives.
+type Session struct {
+	Alive bool
+	Why   string
+}
+
+// ControlVerb is a person's word.
+type ControlVerb string
+
+// The verbs of this version.
+const (
+	Pause     ControlVerb = "pause"
+	Resume    ControlVerb = "resume"
+	Reconcile ControlVerb = "reconcile"
+)
+
+// Control is a person's word, from the console or the command line.
+type Control struct {
+	Verb ControlVerb
+	By   string
+}

@@ -1,0 +1,203 @@
+package lane
+
+import (
+	"time"
+
+	"backstop/actions"
+	"backstop/engine/journal"
+	"backstop/engine/order"
+)
+
+// Lane is the state of one account. It belongs to one goroutine.
+type Lane struct {
+	o        Options
+	meta     meta
+	book     *order.Book
+	slots    map[string]*slot
+	runs     map[string]*run
+	requests map[string]*actions.Request
+	actions  map[string]*actions.Action
+	told     map[string]*told
+	fired    map[string]time.Time
+	dirty    dirty
+
+	// Not kept: a new start begins with readings.
+	armed     bool
+	reading   bool      // a book reading is under way
+	readBegan time.Time // when the last one was asked for, good or not
+	readTimes []time.Time
+	failures  int // book readings in a row that failed
+	asked     map[string]time.Time // trades and positions that were asked for
+	goodReads []time.Time          // starts of good readings, for refuting
+	started   time.Time
+	prices    map[string]order.Price // last prices by instrument, from positions
+	readNow   bool                   // a person asked for a reading
+	links     map[string]string      // order id to the request that placed it
+
+	batch Batch
+	queue []order.Event
+	story *Story
+}
+
+// New builds a lane from what the store kept; an empty snapshot starts a new account. now is the start's time:
+// what was running becomes unknown. The first Step asks for the readings that arm it.
+func New(o Options, snap *journal.Snapshot, now time.Time) (*Lane, error) {
+	l := &Lane{o: o, book: order.NewBook(o.Account), slots: map[string]*slot{}, runs: map[string]*run{},
+		requests: map[string]*actions.Request{}, actions: map[string]*actions.Action{}, told: map[string]*told{},
+		fired: map[string]time.Time{}, dirty: newDirty(), asked: map[string]time.Time{}, links: map[string]string{}}
+	if snap != nil {
+		if err := l.restore(snap); err != nil {
+			return nil, err
+		}
+	}
+	l.advance(now)
+	l.started = l.meta.Now
+	for _, id := range sortedKeys(l.requests) {
+		r := l.requests[id]
+		if r.State == actions.Running { // it may have left: only reading can tell
+			l.set(r, actions.Unknown, "")
+			r.Ended, r.Absent, r.AbsentEnd = l.meta.Now, 0, time.Time{}
+		}
+	}
+	for _, id := range sortedKeys(l.actions) {
+		if a := l.actions[id]; a.State == actions.Running { // a message may arrive twice rather than never
+			l.setAction(a, actions.Waiting, "")
+		}
+	}
+	if o.Mode != DryRun && l.meta.ArmedMode == DryRun {
+		l.dropDryRun()
+	}
+	if o.Assume {
+		l.armed = true
+		l.book.SetOvernight(nil)
+	}
+	return l, nil
+}
+
+// dropDryRun forgets what a dry run assumed: its slots and orders don't survive the change of mode.
+func (l *Lane) dropDryRun() {
+	for _, id := range sortedKeys(l.slots) {
+		delete(l.slots, id)
+		l.dirty.slots[id] = true
+	}
+	for _, id := range sortedKeys(l.runs) {
+		delete(l.runs, id)
+		l.dirty.runs[id] = true
+	}
+	kept := order.NewBook(l.o.Account)
+	for _, o := range l.book.Orders() {
+		if !o.Assumed {
+			kept.Restore(o)
+		}
+	}
+	if l.book.OvernightKnown() {
+		kept.SetOvernight(l.book.Overnight())
+	}
+	l.book = kept
+}
+
+// Step takes everything that waits. now may lag: the lane's time never falls.
+func (l *Lane) Step(now time.Time, grant Grant, inputs []Input) Batch {
+	l.batch, l.queue = Batch{}, nil
+	l.advance(now)
+	for i := range inputs {
+		l.apply(i, &inputs[i])
+		l.carry()
+		if l.o.Tell {
+			l.settle(grant)
+			l.endStory()
+		}
+	}
+	l.settle(grant)
+	l.wantReads()
+	l.commit()
+	l.batch.Wake = l.wake()
+	return l.batch
+}
+
+// advance moves the lane's time, which never falls, and rolls the day over.
+func (l *Lane) advance(now time.Time) {
+	if now.After(l.meta.Now) {
+		l.meta.Now = now
+	}
+	if day := order.DayOf(l.meta.Now); day != l.meta.Day {
+		l.rollDay(day)
+	}
+}
+
+// restful bounds the loops of a step: more rounds than this mean that it turns in a circle.
+const restful = 10_000
+
+// settle carries on and releases until nothing follows.
+func (l *Lane) settle(grant Grant) {
+	for range restful {
+		l.carry()
+		if !l.release(&grant) {
+			return
+		}
+	}
+	panic(BrokenInvariant{"a step that does not come to rest"})
+}
+
+// carry goes on until nothing follows: what happened to groups is observed, events are decided, sequences
+// move, slots are derived.
+func (l *Lane) carry() {
+	for range restful {
+		l.observe()
+		switch {
+		case len(l.queue) > 0:
+			e := l.queue[0]
+			l.queue = l.queue[1:]
+			l.decide(&e)
+		case l.moveRuns():
+		case l.deriveSlots():
+		default:
+			return
+		}
+	}
+	panic(BrokenInvariant{"a step that does not come to rest"})
+}
+
+// rollDay ends the day that was: nothing of yesterday is sent today, and Kite's book begins anew.
+func (l *Lane) rollDay(day order.Day) {
+	first := l.meta.Day == ""
+	l.meta.Day, l.meta.Closing = day, nil
+	l.dirty.meta = true
+	if first {
+		return
+	}
+	for _, id := range sortedKeys(l.requests) {
+		r := l.requests[id]
+		switch {
+		case r.State == actions.Unknown || r.State == actions.Running || r.State == actions.Accepted:
+			r.Error = &actions.Error{Class: actions.ClassDayOver, Message: "the day ended before its fate was known", Hint: "look at the order in Kite"}
+			l.set(r, actions.Failed, actions.WhyDayOver)
+		case !r.State.Final():
+			l.set(r, actions.Skipped, actions.WhyDayOver)
+		}
+	}
+	for _, id := range sortedKeys(l.slots) {
+		delete(l.slots, id)
+		l.dirty.slots[id] = true
+	}
+	for _, id := range sortedKeys(l.runs) {
+		delete(l.runs, id)
+		l.dirty.runs[id] = true
+	}
+	for _, id := range sortedKeys(l.actions) {
+		if a := l.actions[id]; a.Message == nil && !a.State.Final() {
+			l.setAction(a, actions.Skipped, actions.WhyDayOver)
+		}
+	}
+	for _, id := range sortedKeys(l.told) {
+		delete(l.told, id)
+		l.dirty.told[id] = true
+	}
+	l.book.Clear()
+	l.asked = map[string]time.Time{}
+	if l.o.Assume {
+		l.book.SetOvernight(nil)
+	} else {
+		l.armed = false
+	}
+}

@@ -1,0 +1,226 @@
+package lane
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"backstop/actions"
+	"backstop/engine/order"
+)
+
+// observe looks at what changed without an update of its own: requests that are done, groups that went flat or
+// stand bare, exits without a position, more exited than entered, what waits too long.
+func (l *Lane) observe() {
+	l.observeRequests()
+	if !l.book.OvernightKnown() {
+		return
+	}
+	for _, k := range l.book.Keys() {
+		h := l.book.Holding(order.Claimed, k)
+		for _, g := range h.Groups {
+			l.observeFlat(g)
+			l.observeBare(g)
+		}
+		l.observeOrphans(k, h)
+		l.observeSurplus(k)
+	}
+	if !l.o.Assume {
+		l.observeWaiting()
+		l.observeClosing()
+	}
+}
+
+// observeFlat tells once that a group's open quantity reached 0.
+func (l *Lane) observeFlat(g *order.Group) {
+	if g.Carried && g.Exited == 0 || g.Baseline && !l.armed {
+		return
+	}
+	cause := "flat " + g.Key.Instrument() + " " + g.Key.Product + " " + g.ID
+	t, ok := l.told[cause]
+	if g.Open() > 0 || g.Filled == 0 || g.Exited == 0 {
+		if ok && t.Event && g.Open() > 0 {
+			l.forget(cause) // it filled again: flat will be told anew
+		}
+		return
+	}
+	if ok && t.Event {
+		return
+	}
+	l.told[cause] = &told{Since: l.meta.Now, Event: true}
+	l.dirty.told[cause] = true
+	l.emit(order.Event{ID: actions.ID("event", l.o.Account, g.Key.Instrument(), g.Key.Product, g.ID, "flat", fmt.Sprint(g.Filled), fmt.Sprint(g.Exited)),
+		Kind: order.KindFlat, OrderID: firstOf(g.Entries), Group: g.ID, Key: g.Key, Cause: l.flatCause(g), Quantity: g.Filled})
+}
+
+func firstOf(ids []string) string {
+	if len(ids) == 0 {
+		return ""
+	}
+	return ids[0]
+}
+
+// flatCause says by what a group went flat: the order that reduced it last.
+func (l *Lane) flatCause(g *order.Group) string {
+	o, ok := l.book.Order(g.LastExit)
+	if !ok {
+		return "person"
+	}
+	if o.Link != nil {
+		return string(o.Link.Role)
+	}
+	if by := o.Row().PlacedBy; by != "" && by != l.o.Account {
+		return "broker"
+	}
+	return "person"
+}
+
+// observeBare tells an open quantity larger than its live exits, for as long as unprotected_after, whether or
+// not a rule meant to cover it.
+func (l *Lane) observeBare(g *order.Group) {
+	cause := "unprotected " + g.Key.Instrument() + " " + g.Key.Product + " " + g.ID
+	bare := g.Open() - g.Covered()
+	if bare <= 0 || g.Baseline || !l.o.Assume && (!l.armed || !l.o.Hours.IsOpen(g.Key.Exchange, l.meta.Now)) {
+		l.forget(cause)
+		return
+	}
+	t, ok := l.told[cause]
+	if !ok {
+		t = &told{Since: l.meta.Now}
+		l.told[cause] = t
+		l.dirty.told[cause] = true
+	}
+	if l.meta.Now.Sub(t.Since) < l.unprotectedAfter() {
+		return
+	}
+	if !t.Event {
+		t.Event = true
+		l.dirty.told[cause] = true
+		l.emit(order.Event{ID: actions.ID("event", l.o.Account, g.Key.Instrument(), g.Key.Product, g.ID, "unprotected", fmt.Sprint(g.Filled), fmt.Sprint(g.Exited), fmt.Sprint(bare)),
+			Kind: order.KindUnprotected, OrderID: firstOf(g.Entries), Group: g.ID, Key: g.Key, Quantity: bare})
+	}
+	if !l.o.Assume {
+		l.say(cause, l.bareText(g, bare), sayAgain)
+	}
+}
+
+func (l *Lane) unprotectedAfter() time.Duration {
+	if l.o.Rules == nil {
+		return 10 * time.Second
+	}
+	return l.o.Rules.UnprotectedAfter()
+}
+
+// observeOrphans tells a live exit with no position behind it. One of ours is cancelled by its slot anyway.
+func (l *Lane) observeOrphans(k order.Key, h *order.Holding) {
+	orphan := map[string]bool{}
+	for _, id := range h.Orphans {
+		if o, ok := l.book.Order(id); ok && (o.Link == nil || o.Link.Slot == "") && !o.Baseline {
+			orphan[id] = true
+		}
+	}
+	for _, id := range h.Orphans {
+		cause := "orphaned " + id
+		if !orphan[id] {
+			continue
+		}
+		t, ok := l.told[cause]
+		if !ok {
+			t = &told{Since: l.meta.Now, Event: true}
+			l.told[cause] = t
+			l.dirty.told[cause] = true
+			o, _ := l.book.Order(id)
+			l.emit(order.Event{ID: actions.ID("event", l.o.Account, id, "orphaned"), Kind: order.KindOrphaned, OrderID: id, Key: k,
+				Quantity: o.Seen(order.Claimed).Remaining()})
+		}
+		l.say(cause, l.orphanText(id), sayAgain)
+	}
+}
+
+// observeSurplus takes back at once what was exited beyond the position, when a book reading shows it. What is
+// sold of delivery was bought before, so CNC and MTF have none.
+func (l *Lane) observeSurplus(k order.Key) {
+	h := l.book.Holding(order.Confirmed, k)
+	id := fmt.Sprintf("over %s %s", k.Instrument(), k.Product)
+	if h.Surplus == 0 || k.Product == "CNC" || k.Product == "MTF" || !l.armed || !l.bookShows(k) {
+		return
+	}
+	if s, ok := l.slots[id]; ok && s.Active || l.pendingExit(k) {
+		return
+	}
+	s, ok := l.slots[id]
+	if !ok {
+		s = &slot{ID: id, Kind: actions.SlotExit, Key: k, Over: true, Group: "over"}
+		l.slots[id] = s
+	}
+	s.Active, s.Since, s.Blocked = true, l.meta.Now, ""
+	l.dirty.slots[id] = true
+	surplus := max(h.Surplus, -h.Surplus)
+	l.emit(order.Event{ID: actions.ID("event", l.o.Account, k.Instrument(), k.Product, "over_exited", fmt.Sprint(h.Surplus), fmt.Sprint(s.generation(0))),
+		Kind: order.KindOverExited, Key: k, Quantity: surplus})
+	l.say("over "+id, fmt.Sprintf("OVER EXITED %s %s (%s): %d more were exited than entered. Backstop closes the surplus now with a protected MARKET.",
+		k.Tradingsymbol, k.Product, l.o.Account, surplus), sayOnce)
+}
+
+// bookShows says whether the fills of a place were seen in a book reading: a push alone may be early.
+func (l *Lane) bookShows(k order.Key) bool {
+	for _, o := range l.book.Orders() {
+		if o.Key() == k && o.Ahead() {
+			return false
+		}
+	}
+	return true
+}
+
+// pendingExit says whether an exit of the place is still under way: its own bookkeeping comes first.
+func (l *Lane) pendingExit(k order.Key) bool {
+	for _, r := range l.requests {
+		if r.Key == k && r.State.InFlight() && r.Call.Method == actions.Place {
+			return true
+		}
+	}
+	return false
+}
+
+// waitsLong is how long something waits before it is told.
+const waitsLong = 10 * time.Second
+
+// observeWaiting tells what waits, is unknown or is not seen for longer than ten seconds.
+func (l *Lane) observeWaiting() {
+	for _, id := range l.openRequests() {
+		r := l.requests[id]
+		if r.Why == actions.WhyPaused || l.meta.Now.Sub(r.Created) < waitsLong || l.meta.Now.Sub(r.Updated) < waitsLong && !r.Told {
+			continue
+		}
+		r.Told = true
+		l.say("waits "+id, l.waitsText(r), sayAgain)
+	}
+	for _, id := range sortedKeys(l.told) {
+		if rid, ok := strings.CutPrefix(id, "waits "); ok {
+			if r := l.requests[rid]; r == nil || r.State.Final() {
+				l.forget(id)
+			}
+		}
+	}
+}
+
+// observeClosing says, 30 minutes before a segment's close, which stops end with the day: in this version none
+// is held over the night.
+func (l *Lane) observeClosing() {
+	for _, id := range sortedKeys(l.slots) {
+		s := l.slots[id]
+		if s.Kind != actions.SlotStop || !s.Active || s.Key.Product == "MIS" || l.meta.Closing[s.Key.Exchange] == l.meta.Day {
+			continue
+		}
+		end := l.o.Hours.Close(s.Key.Exchange, l.meta.Now)
+		if end.IsZero() || l.meta.Now.Before(end.Add(-30*time.Minute)) || l.meta.Now.After(end) || len(l.liveOrders(s)) == 0 {
+			continue
+		}
+		if l.meta.Closing == nil {
+			l.meta.Closing = map[string]order.Day{}
+		}
+		l.meta.Closing[s.Key.Exchange] = l.meta.Day
+		l.dirty.meta = true
+		l.say("closing "+s.Key.Exchange, l.closingText(s.Key.Exchange, end), sayOnce)
+	}
+}

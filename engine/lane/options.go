@@ -1,0 +1,56 @@
+package lane
+
+import (
+	"time"
+
+	"backstop/engine/order"
+	"backstop/rules"
+)
+
+// Mode is how far Backstop goes.
+type Mode string
+
+// The modes. Approve comes in a later version.
+const (
+	DryRun Mode = "dry-run"
+	Live   Mode = "live"
+)
+
+// Hours is what a lane must know of the calendar, as pure functions of time.
+type Hours interface {
+	IsOpen(exchange string, t time.Time) bool
+	Close(exchange string, t time.Time) time.Time              // of the IST day of t; zero without a session
+	SquareOff(exchange, product string, t time.Time) time.Time // of intraday positions; zero for others
+	TradingDay(t time.Time) bool
+}
+
+// Instruments looks an instrument up in the day's list.
+type Instruments interface {
+	Instrument(exchange, tradingsymbol string) (order.Instrument, bool)
+	Loaded() bool // false until a list is there: what needs a tick waits
+}
+
+// Reasons maps what a broker wrote on a rejected or cancelled order to a class of actions.Reasons and a hint.
+type Reasons func(message, raw string) (class, hint string)
+
+// Options are a lane's settings.
+type Options struct {
+	Account string
+	Label   string
+	Mode    Mode
+	Confirm bool // requests stand on the broker's own channel; false counts a postback as confirmed
+	Adopt   bool // act on the orders already in the book at the first arming (adopt: today)
+	Paper   bool // every message says PAPER
+
+	Rules       *rules.Set
+	Hours       Hours
+	Instruments Instruments
+	Reasons     Reasons
+
+	// Assume makes a lane for the dry-run command and rule tests: every update counts as confirmed, planned
+	// orders live at once, tick 0.05 and lot 1 where the instrument is unknown, no overnight quantities, the
+	// limit price where the average is not told; each named in Assumed. Nothing is waited for.
+	Assume bool
+	// Tell fills Batch.Steps and lists rules that do not listen among the decisions (why: on).
+	Tell bool
+}

@@ -1,0 +1,252 @@
+package lane
+
+import (
+	"time"
+
+	"backstop/actions"
+	"backstop/engine/order"
+)
+
+// When the book is read again for what waits on it, after its cause. A read that shows less proves nothing yet.
+var (
+	confirmReads  = []time.Duration{0, 500 * time.Millisecond, time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second, 20 * time.Second, 30 * time.Second}
+	acceptedReads = []time.Duration{time.Second, 3 * time.Second, 10 * time.Second, 11 * time.Second}
+	unknownReads  = []time.Duration{0, time.Second, 3 * time.Second, 10 * time.Second, 20 * time.Second, 21 * time.Second}
+)
+
+// Paces of book readings (design.md): at once when the last is over a second old; beyond 20 a minute one in 3 s,
+// save for uncovered quantity.
+const (
+	readGap     = time.Second
+	readsMinute = 20
+	readSlow    = 3 * time.Second
+	readsLater  = 10 * time.Second // what lasts is looked at so often
+)
+
+// wantReads asks for the readings that are due.
+func (l *Lane) wantReads() {
+	if l.o.Assume {
+		return
+	}
+	now := l.meta.Now
+	if at := l.nextRead(); !at.IsZero() && !now.Before(at) && !l.reading {
+		l.reading, l.readNow, l.readBegan = true, false, now
+		l.readTimes = append(l.readTimes, now)
+		for len(l.readTimes) > readsMinute {
+			l.readTimes = l.readTimes[1:]
+		}
+		l.batch.Reads.Book = true
+	}
+	if at := l.nextPositions(); !at.IsZero() && !now.Before(at) {
+		l.asked["positions"] = now
+		l.batch.Reads.Positions = true
+	}
+	for _, id := range l.tradesWanted() {
+		if at := l.asked["trades again "+id]; !now.Before(at) {
+			l.asked["trades "+id] = now
+			l.batch.Reads.Trades = append(l.batch.Reads.Trades, id)
+		}
+	}
+}
+
+// nextRead is when the book is to be read next; zero: nothing waits on it.
+func (l *Lane) nextRead() time.Time {
+	var due time.Time
+	sooner := func(t time.Time) {
+		if !t.IsZero() && (due.IsZero() || t.Before(due)) {
+			due = t
+		}
+	}
+	if l.readNow || !l.armed {
+		sooner(l.started)
+	}
+	for _, o := range l.book.Orders() {
+		if !o.Claimed.IsZero() && l.waitsOn(o) {
+			sooner(l.after(o.Claimed, confirmReads))
+		}
+	}
+	for _, id := range l.openRequests() {
+		switch r := l.requests[id]; r.State {
+		case actions.Accepted:
+			sooner(l.after(r.Ended, acceptedReads))
+		case actions.Unknown:
+			sooner(l.after(r.Ended, unknownReads))
+		}
+	}
+	for _, id := range sortedKeys(l.slots) {
+		if s := l.slots[id]; !s.Reread.IsZero() && !l.meta.LastGood.After(s.Reread) {
+			sooner(s.Reread.Add(time.Millisecond))
+		}
+	}
+	if due.IsZero() {
+		return due
+	}
+	return l.paced(due)
+}
+
+// after is the first moment of a schedule that the last reading does not serve.
+func (l *Lane) after(cause time.Time, schedule []time.Duration) time.Time {
+	for _, d := range schedule {
+		if at := cause.Add(d); at.After(l.readBegan) || at.Equal(l.readBegan) && !l.readBegan.After(l.started) {
+			return at
+		}
+	}
+	return l.readBegan.Add(readsLater)
+}
+
+// paced puts a reading off as the paces ask.
+func (l *Lane) paced(due time.Time) time.Time {
+	if l.readBegan.IsZero() {
+		return due
+	}
+	gap := readGap
+	if len(l.readTimes) >= readsMinute && l.meta.Now.Sub(l.readTimes[0]) < time.Minute && !l.anyBare() {
+		gap = readSlow
+	}
+	if l.failures > 0 {
+		gap = min(readGap<<min(l.failures, 4), readsLater)
+	}
+	if at := l.readBegan.Add(gap); at.After(due) {
+		return at
+	}
+	return due
+}
+
+// anyBare says whether some open quantity has no live exit.
+func (l *Lane) anyBare() bool {
+	for _, k := range l.book.Keys() {
+		for _, g := range l.book.Holding(order.Claimed, k).Groups {
+			if !g.Baseline && g.Open() > g.Covered() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// waitsOn says whether something waits for the order's confirmation: an action of a rule, or a slot whose
+// quantity the claim would change.
+func (l *Lane) waitsOn(o *order.Order) bool {
+	for _, r := range l.runs {
+		if a := l.actions[r.Action]; r.Event.OrderID == o.ID && r.Waits == "" && (a == nil || a.Message == nil && !a.State.Final()) {
+			return true
+		}
+	}
+	for _, s := range l.slots {
+		if s.Key == o.Key() && (s.Active || len(l.liveOrders(s)) > 0) {
+			return true
+		}
+	}
+	return false
+}
+
+// nextPositions is when positions are to be read: once a day for what was carried in.
+func (l *Lane) nextPositions() time.Time {
+	if _, asked := l.asked["positions"]; asked {
+		return time.Time{}
+	}
+	if l.book.OvernightKnown() && !l.lastPriceWanted() {
+		return time.Time{}
+	}
+	if again, ok := l.asked["positions again"]; ok {
+		return again
+	}
+	return l.started
+}
+
+func (l *Lane) lastPriceWanted() bool {
+	for _, r := range l.runs {
+		if r.Waits == "last_price" {
+			return true
+		}
+	}
+	return false
+}
+
+// tradesWanted are the orders whose average price some rule waits for and no trades were asked for.
+func (l *Lane) tradesWanted() []string {
+	var ids []string
+	seen := map[string]bool{}
+	for _, id := range sortedKeys(l.runs) {
+		r := l.runs[id]
+		if r.Waits != "average_price" {
+			continue
+		}
+		for _, oid := range l.unpriced(&r.Event) {
+			if _, asked := l.asked["trades "+oid]; !asked && !seen[oid] {
+				seen[oid] = true
+				ids = append(ids, oid)
+			}
+		}
+	}
+	return ids
+}
+
+// unpriced are the orders behind an event whose average is not told.
+func (l *Lane) unpriced(e *order.Event) []string {
+	ids := []string{e.OrderID}
+	if g := l.group(order.Claimed, e.Key, e.Group); g != nil {
+		ids = append(ids, g.Entries...)
+	}
+	var out []string
+	for _, id := range ids {
+		o, ok := l.book.Order(id)
+		if !ok || o.Seen(order.Claimed).Row.FilledQuantity == 0 {
+			continue
+		}
+		if _, told := o.Average(order.Claimed); !told {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+// wake is when Step wants to be called although nothing came in.
+func (l *Lane) wake() time.Time {
+	var at time.Time
+	now := l.meta.Now
+	sooner := func(t time.Time) {
+		if t.After(now) && (at.IsZero() || t.Before(at)) {
+			at = t
+		}
+	}
+	if !l.reading {
+		sooner(l.nextRead())
+	}
+	sooner(l.nextPositions())
+	for _, id := range l.tradesWanted() {
+		sooner(l.asked["trades again "+id])
+	}
+	for _, id := range l.openRequests() {
+		r := l.requests[id]
+		sooner(r.NotUntil)
+		if r.State == actions.Waiting && r.Why == actions.WhyPace {
+			sooner(now.Add(100 * time.Millisecond))
+		}
+		sooner(r.Created.Add(waitsLong))
+		sooner(r.Updated.Add(waitsLong))
+	}
+	for _, id := range sortedKeys(l.actions) {
+		if a := l.actions[id]; a.Message != nil && a.State == actions.Waiting {
+			sooner(a.NotUntil)
+		}
+	}
+	for _, id := range sortedKeys(l.told) {
+		t := l.told[id]
+		sooner(t.Since.Add(l.unprotectedAfter()))
+		if !t.Last.IsZero() {
+			sooner(t.Last.Add(sayEvery))
+		}
+	}
+	for _, id := range sortedKeys(l.slots) {
+		for _, so := range l.slots[id].Orders {
+			if !so.Ended && !so.Turned.IsZero() && so.Exit {
+				sooner(so.Turned.Add(repriceEvery))
+			}
+			if s := l.slots[id]; s.Kind == actions.SlotExit && !so.Ended && !so.Turned.IsZero() {
+				sooner(so.Turned.Add(repriceEvery))
+			}
+		}
+	}
+	return at
+}

@@ -1,0 +1,311 @@
+package lane
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"backstop/actions"
+	"backstop/engine/order"
+)
+
+// How long things take, and how long they are waited for.
+const (
+	absentFor   = 20 * time.Second // the last of three good reads without the tag begins so long after the send ended
+	absentReads = 3
+	refuteAfter = 30 * time.Second // a claim that the book does not show by then is refuted
+	takenFor    = 10 * time.Second // an accepted change that no row shows by then was not made
+	addressWait = 30 * time.Second
+)
+
+func asError(err error, target **actions.Error) bool { return errors.As(err, target) }
+
+// set moves a request to a state.
+func (l *Lane) set(r *actions.Request, s actions.State, why string) {
+	if r.State != s || r.Why != why {
+		r.State, r.Why, r.Updated = s, why, l.meta.Now
+		r.Told = false
+	}
+	l.touch(r)
+}
+
+func (l *Lane) touch(r *actions.Request) { l.dirty.requests[r.ID] = true }
+
+// noteOrderID remembers which order a placement became.
+func (l *Lane) noteOrderID(r *actions.Request) {
+	if r.OrderID == "" || r.Call.Method != actions.Place {
+		return
+	}
+	l.links[r.OrderID] = r.ID
+	s, ok := l.slots[r.Slot]
+	if !ok {
+		return
+	}
+	for i := range s.Orders {
+		if so := &s.Orders[i]; so.Request == r.ID && so.OrderID != r.OrderID {
+			so.OrderID = r.OrderID
+			l.dirty.slots[s.ID] = true
+		}
+	}
+}
+
+// takeOutcome learns what the broker answered to a request that was sent.
+func (l *Lane) takeOutcome(out *Outcome) {
+	r, ok := l.requests[out.RequestID]
+	if !ok || r.State != actions.Running || out.Attempt != 0 && out.Attempt != r.Attempts {
+		return
+	}
+	r.Ended, r.Absent, r.AbsentEnd = l.meta.Now, 0, time.Time{}
+	if out.Err == nil {
+		r.Error = nil
+		if out.OrderID != "" {
+			r.OrderID = out.OrderID
+		}
+		l.set(r, actions.Accepted, "")
+		l.noteOrderID(r)
+		if o, ok := l.book.Order(r.OrderID); ok {
+			l.tie(o)
+		}
+		l.sent(r)
+		return
+	}
+	r.Error = out.Err
+	switch class := out.Err.Class; {
+	case class == actions.ClassAmbiguous:
+		l.set(r, actions.Unknown, "")
+	case class.Waits():
+		l.postpone(r, class)
+	case class == actions.ClassProcessing, class == actions.ClassNotFound && r.Call.Method != actions.Place:
+		l.reread(r)
+	default:
+		l.fail(r, out.Err)
+	}
+}
+
+// sent remembers the values that the order now shall have.
+func (l *Lane) sent(r *actions.Request) {
+	s, ok := l.slots[r.Slot]
+	if !ok {
+		return
+	}
+	if so := s.orderOf(r); so != nil && r.Call.Method != actions.Cancel {
+		so.Sent = r.Call.Params
+		l.dirty.slots[s.ID] = true
+	}
+}
+
+// postpone puts a request back that certainly did not leave or was not let in.
+func (l *Lane) postpone(r *actions.Request, class actions.Class) {
+	why, wait := actions.WhyBroker, time.Second
+	switch class {
+	case actions.ClassSession:
+		why, wait = actions.WhySession, 0
+		l.sessionDied(r.Error.Message)
+	case actions.ClassAddress:
+		why, wait = actions.WhyAddress, addressWait
+	case actions.ClassBusy, actions.ClassMinuteCap:
+		why, wait = actions.WhyPace, time.Second
+		if class == actions.ClassMinuteCap {
+			wait = 5 * time.Second
+		}
+	case actions.ClassDown: // never made: tried again at once, then slower
+		wait = time.Duration(min(r.Attempts-1, 10)) * 500 * time.Millisecond
+	}
+	r.NotUntil = l.meta.Now.Add(wait)
+	l.set(r, actions.Waiting, why)
+}
+
+// reread ends a modify or cancel that met an order under way: what it wants is derived again from a reading.
+func (l *Lane) reread(r *actions.Request) {
+	l.set(r, actions.Skipped, "being processed")
+	if s, ok := l.slots[r.Slot]; ok {
+		s.Reread = l.meta.Now
+		l.dirty.slots[s.ID] = true
+		return
+	}
+	if o, ok := l.book.Order(r.Call.OrderID); ok && o.Seen(order.Confirmed).Live() && r.Attempts < 5 {
+		r.NotUntil = l.meta.Now.Add(time.Second)
+		l.set(r, actions.Waiting, actions.WhySettle) // a cancel of its own: a reading decides
+	}
+}
+
+// settleUnknown looks for what is unknown in a good reading. A placement is absent only after three of them,
+// the last one long enough after the send, each whole.
+func (l *Lane) settleUnknown(read *Read, whole bool) {
+	for _, id := range sortedKeys(l.requests) {
+		r := l.requests[id]
+		if r.State != actions.Unknown || !read.Began.After(r.Ended) {
+			continue
+		}
+		if r.Call.Method != actions.Place {
+			l.settleChange(r)
+			continue
+		}
+		if o, ok := l.book.Tagged(r.Tag()); ok {
+			r.OrderID = o.ID
+			l.set(r, actions.Accepted, "")
+			l.noteOrderID(r)
+			l.tie(o)
+			l.sent(r)
+			continue
+		}
+		if !whole {
+			continue
+		}
+		r.Absent, r.AbsentEnd = r.Absent+1, read.Ended
+		l.touch(r)
+		if r.Absent >= absentReads && read.Began.Sub(r.Ended) >= absentFor {
+			l.set(r, actions.Waiting, actions.WhySettle)
+		}
+	}
+}
+
+// settleChange settles an unknown modify or cancel by its order's row: done, or the same absolute one again.
+func (l *Lane) settleChange(r *actions.Request) {
+	o, ok := l.book.Order(r.Call.OrderID)
+	if !ok {
+		return
+	}
+	if row := o.Seen(order.Confirmed); row.Terminal() || r.Call.Method == actions.Modify && l.shows(r, o) {
+		l.set(r, actions.Accepted, "")
+		l.sent(r)
+		return
+	}
+	l.set(r, actions.Waiting, actions.WhySettle)
+}
+
+// shows says whether an order's row has the values of a modify. A protected MARKET becomes a LIMIT in the book
+// (kite-facts 3.7), so of it only the type can be seen.
+func (l *Lane) shows(r *actions.Request, o *order.Order) bool {
+	row, want := &o.Seen(order.Confirmed).Row, r.Call.Params
+	if row.Quantity != want.Quantity {
+		return false
+	}
+	if want.OrderType == "MARKET" {
+		return row.OrderType == "MARKET" || row.OrderType == "LIMIT" && l.meta.LastGood.After(r.Ended)
+	}
+	return row.Price == want.Price && row.TriggerPrice == want.TriggerPrice
+}
+
+// observeRequests moves what was accepted to done, failed or again, by what the book and pushes show.
+func (l *Lane) observeRequests() {
+	for _, id := range sortedKeys(l.requests) {
+		r := l.requests[id]
+		if r.State != actions.Accepted {
+			continue
+		}
+		switch r.Call.Method {
+		case actions.Place:
+			l.observePlaced(r)
+		default:
+			l.observeChange(r)
+		}
+	}
+}
+
+func (l *Lane) observePlaced(r *actions.Request) {
+	o, ok := l.book.Order(r.OrderID)
+	if !ok {
+		if o, ok = l.book.Tagged(r.Tag()); !ok {
+			return
+		}
+	}
+	l.tie(o)
+	s := o.Seen(order.Claimed)
+	switch {
+	case s.Row.Status == order.StatusRejected:
+		class, hint := l.reason(&s.Row)
+		l.fail(r, &actions.Error{Class: actions.Class(class), Op: "place", Message: s.Row.StatusMessage, Hint: hint})
+	case s.Row.Status != order.StatusNone || s.Row.FilledQuantity > 0:
+		l.set(r, actions.Done, "")
+		if slot, ok := l.slots[r.Slot]; ok && slot.First {
+			slot.First = false
+			l.dirty.slots[slot.ID] = true
+		}
+	}
+}
+
+func (l *Lane) observeChange(r *actions.Request) {
+	o, ok := l.book.Order(r.Call.OrderID)
+	if !ok {
+		return
+	}
+	seen := o.Seen(order.Confirmed)
+	late := l.meta.LastGood.Sub(r.Ended) >= takenFor
+	switch {
+	case seen.Terminal(), r.Call.Method == actions.Modify && l.shows(r, o):
+		l.set(r, actions.Done, "")
+	case !late:
+	case r.Call.Method == actions.Cancel && r.Attempts < 5:
+		l.set(r, actions.Waiting, actions.WhySettle)
+	default:
+		l.fail(r, &actions.Error{Class: actions.ClassRefused, Op: string(r.Call.Method),
+			Message: "accepted, but the order did not change", Hint: "look at the order in Kite"})
+	}
+}
+
+// fail ends a request for good: the slot remembers what was refused, and the action that asked for it answers.
+func (l *Lane) fail(r *actions.Request, e *actions.Error) {
+	r.Error = e
+	l.set(r, actions.Failed, "")
+	if s, ok := l.slots[r.Slot]; ok {
+		l.refused(s, r, e)
+		return
+	}
+	if a, ok := l.actions[r.ActionID]; ok && !a.State.Final() {
+		l.failAction(a, e)
+		return
+	}
+	l.tellFailed(nil, r, e)
+}
+
+// refute takes back what a postback claimed and the book did not show in time (design.md, the way of an update).
+func (l *Lane) refute(read *Read) {
+	cutoff := l.meta.Now.Add(-2 * refuteAfter)
+	l.goodReads = slices.DeleteFunc(l.goodReads, func(t time.Time) bool { return t.Before(cutoff) })
+	for _, o := range l.book.Orders() {
+		if o.Claimed.IsZero() || read.Began.Before(o.Claimed.Add(refuteAfter)) {
+			continue
+		}
+		good := 0
+		for _, t := range l.goodReads {
+			if !t.Before(o.Claimed) {
+				good++
+			}
+		}
+		if good < absentReads {
+			continue
+		}
+		row := *o.Row()
+		if !o.Refute() {
+			continue
+		}
+		l.book.Touch(row.Key())
+		l.book.Touch(o.Key())
+		l.dirty.orders[o.ID] = true
+		l.refuteRuns(o.ID)
+		l.emit(order.Event{ID: actions.ID("event", l.o.Account, o.ID, "refuted", fmt.Sprint(len(o.Refuted))), Kind: order.KindRefuted,
+			OrderID: o.ID, Key: row.Key(), Status: row.Status, Filled: row.FilledQuantity,
+			Message: fmt.Sprintf("a postback said %s, filled %d; the order book does not show it", row.RawStatus, row.FilledQuantity)})
+	}
+}
+
+// refuteRuns ends what waits for a claim that turned out wrong.
+func (l *Lane) refuteRuns(orderID string) {
+	for _, id := range sortedKeys(l.runs) {
+		run := l.runs[id]
+		if run.Event.OrderID != orderID {
+			continue
+		}
+		if a, ok := l.actions[run.Action]; ok && !a.State.Final() && a.Message == nil {
+			for _, rid := range a.Requests {
+				if r := l.requests[rid]; r != nil && r.State == actions.Waiting {
+					l.set(r, actions.Skipped, actions.WhyRefuted)
+				}
+			}
+			l.setAction(a, actions.Skipped, actions.WhyRefuted)
+		}
+		l.endRun(run)
+	}
+}

@@ -1,0 +1,382 @@
+package lane
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"backstop/actions"
+	"backstop/engine/order"
+	"backstop/rules"
+)
+
+// moveRuns decides what waited, and moves every sequence on: the next action starts when the one before is
+// done. It says whether anything moved.
+func (l *Lane) moveRuns() bool {
+	if l.decideWaiting() {
+		return true
+	}
+	for _, id := range sortedKeys(l.runs) {
+		if run := l.runs[id]; run.Waits == "" && l.moveRun(run) {
+			return true
+		}
+	}
+	return false
+}
+
+func (l *Lane) moveRun(run *run) bool {
+	rule, ok := l.rule(run.Rule)
+	if !ok {
+		l.endRun(run) // the rule is gone; its slots live on
+		return true
+	}
+	steps := rule.Then
+	if run.Part == "on_error" {
+		steps = rule.OnError
+	}
+	if run.Action != "" {
+		return l.afterAction(run, rule, steps)
+	}
+	if run.Index >= len(steps) {
+		l.endRun(run)
+		return true
+	}
+	l.start(run, rule, steps[run.Index])
+	return true
+}
+
+func (l *Lane) rule(name string) (*rules.Rule, bool) {
+	if l.o.Rules == nil {
+		return nil, false
+	}
+	return l.o.Rules.Rule(name)
+}
+
+// afterAction looks at the action under way and goes on when it has ended.
+func (l *Lane) afterAction(run *run, rule *rules.Rule, steps []*rules.Step) bool {
+	a, ok := l.actions[run.Action]
+	if !ok {
+		l.endRun(run)
+		return true
+	}
+	switch a.State {
+	case actions.Done, actions.Planned:
+	case actions.Skipped:
+		if a.Why != actions.WhyCondition && a.Why != actions.WhyFinished && a.Why != actions.WhyCovered {
+			l.endRun(run) // the sequence's ground is gone; a newer decision carries its own
+			return true
+		}
+	case actions.Failed:
+		l.onError(run, rule, a)
+		return true
+	default:
+		return false
+	}
+	if run.Index < len(steps) {
+		run.Last = a.Args
+		if id := steps[run.Index].ID; id != "" {
+			run.Steps[id] = a.Args
+		}
+	}
+	run.Index, run.Action = run.Index+1, ""
+	l.dirty.runs[run.ID] = true
+	return true
+}
+
+// onError goes on with the rule's answer to a failure. A failure inside on_error ends it: it was told.
+func (l *Lane) onError(run *run, rule *rules.Rule, a *actions.Action) {
+	if run.Part == "on_error" || !rule.HasOnError {
+		l.endRun(run)
+		return
+	}
+	e := a.Error
+	if e == nil {
+		e = &actions.Error{Class: actions.ClassInternal, Message: "it failed without a reason"}
+	}
+	run.Part, run.Index, run.Action = "on_error", 0, ""
+	run.Error = &rules.ErrorWords{Type: string(e.Class), Message: e.Message, Hint: e.Hint, Action: a.Type}
+	l.dirty.runs[run.ID] = true
+}
+
+// start evaluates one step and begins its action.
+func (l *Lane) start(run *run, rule *rules.Rule, step *rules.Step) {
+	a := &actions.Action{ID: actionID(&run.Event, rule.Name, run.Part, run.Index), Account: l.o.Account, Decision: run.ID,
+		Rule: rule.Name, Type: step.Action, Step: fmt.Sprintf("%s/%d", run.Part, run.Index), OrderID: run.Event.OrderID,
+		Created: l.meta.Now, State: actions.Waiting, Updated: l.meta.Now, Assumed: l.assumedOf(&run.Event)}
+	l.actions[a.ID] = a
+	l.dirty.actions[a.ID] = true
+	l.storyAction(a.ID)
+	run.Action = a.ID
+	l.dirty.runs[run.ID] = true
+	w := l.words(&run.Event, run)
+	ok, err := step.Enabled(w)
+	if err != nil {
+		l.failAction(a, &actions.Error{Class: actions.ClassInternal, Op: "if", Message: err.Error()})
+		return
+	}
+	if !ok {
+		l.setAction(a, actions.Skipped, actions.WhyCondition)
+		return
+	}
+	args, err := step.Evaluate(w)
+	if err != nil {
+		l.failAction(a, &actions.Error{Class: actions.ClassInternal, Op: step.Action, Message: err.Error(), Hint: "run: backstop check"})
+		return
+	}
+	a.Args = args.Map()
+	dry := l.o.Mode == DryRun || string(rule.Mode) == string(DryRun)
+	switch step.Action {
+	case "place_stop_loss":
+		l.wishStop(run, rule, a, args, dry)
+	case "place_target":
+		l.wishTarget(run, rule, a, args, dry)
+	case "exit_position":
+		l.wishExit(run, rule, step, a, dry)
+	case "cancel_order":
+		l.cancelOrders(run, a, []string{run.Event.OrderID}, dry)
+	case "cancel_siblings":
+		l.cancelOrders(run, a, l.siblings(run, args), dry)
+	case "telegram":
+		l.message(a, rule, args, dry)
+	case "log":
+		text, _ := args.Text("text")
+		l.batch.Logs = append(l.batch.Logs, Log{"info", text, []any{"rule", rule.Name, "account", l.o.Account, "order_id", run.Event.OrderID}})
+		l.setAction(a, actions.Done, "")
+	default:
+		l.failAction(a, &actions.Error{Class: actions.ClassInternal, Message: "no such action in this version: " + step.Action})
+	}
+}
+
+// setAction moves an action to a state.
+func (l *Lane) setAction(a *actions.Action, s actions.State, why string) {
+	if a.State != s || a.Why != why {
+		a.State, a.Why, a.Updated = s, why, l.meta.Now
+	}
+	l.dirty.actions[a.ID] = true
+	l.storyAction(a.ID)
+}
+
+// failAction ends an action for good and tells it: as an event for rules, and by itself.
+func (l *Lane) failAction(a *actions.Action, e *actions.Error) {
+	a.Error = e
+	l.setAction(a, actions.Failed, "")
+	key := order.Key{}
+	group := ""
+	if run, ok := l.runs[a.Decision]; ok {
+		key, group = run.Event.Key, run.Event.Group
+	}
+	l.tellFailed(a, nil, e)
+	if run, ok := l.runs[a.Decision]; ok && run.Event.Kind == order.KindActionFailed {
+		return // a failure of the answer to a failure is told, and no rule is asked again
+	}
+	l.emit(order.Event{ID: actions.ID("event", l.o.Account, a.ID, "action_failed", string(e.Class)), Kind: order.KindActionFailed, OrderID: a.OrderID,
+		Key: key, Group: group, Reason: string(e.Class), Hint: e.Hint, Message: e.Message, Cause: a.Type})
+}
+
+// message queues a text for a channel; it never waits for a confirmation.
+func (l *Lane) message(a *actions.Action, rule *rules.Rule, args rules.Args, dry bool) {
+	text, _ := args.Text("text")
+	silent, _ := args.Bool("silent")
+	to, _ := args.Text("to")
+	m := l.messageTo(to, text, dry)
+	m.Silent = silent
+	a.Message = &m
+	if l.o.Assume {
+		l.setAction(a, actions.Planned, "")
+		return
+	}
+	if m.Channel == "" {
+		l.failAction(a, &actions.Error{Class: actions.ClassInternal, Op: "telegram", Message: "no Telegram channel is set", Hint: "set TELEGRAM_BOT_TOKEN and TELEGRAM_CHAT_ID"})
+		return
+	}
+	l.setAction(a, actions.Waiting, "")
+	_ = rule
+}
+
+// messageTo addresses a text: to the channel named, else to alerts if that is Telegram, else to the only
+// Telegram channel.
+func (l *Lane) messageTo(to, text string, dry bool) actions.Message {
+	m := actions.Message{Type: "telegram", Text: text}
+	if dry && !l.o.Assume {
+		m.Text = "[dry-run] " + text
+	}
+	if l.o.Paper {
+		m.Text = "[PAPER] " + m.Text
+	}
+	if l.o.Rules == nil {
+		return m
+	}
+	if to == "" {
+		to = l.o.Rules.TelegramDefault()
+	}
+	m.Channel = to
+	for _, c := range l.o.Rules.Channels() {
+		if c.Name == to {
+			m.ChatID = c.ChatID
+		}
+	}
+	return m
+}
+
+// maxTries is how often a message is offered before it fails: with the waits between, about a quarter of an hour.
+const maxTries = 10
+
+// takeDelivery learns what a channel answered.
+func (l *Lane) takeDelivery(d *Delivery) {
+	a, ok := l.actions[d.ActionID]
+	if !ok || a.State != actions.Running {
+		return
+	}
+	if d.Err == nil {
+		a.Error = nil
+		l.setAction(a, actions.Done, "")
+		return
+	}
+	a.Error = d.Err
+	again := d.Err.Class.Waits() || d.Err.Class == actions.ClassAmbiguous
+	if !again || a.Attempts >= maxTries {
+		l.setAction(a, actions.Failed, "")
+		l.batch.Logs = append(l.batch.Logs, Log{"error", "message not delivered", []any{"channel", a.Message.Channel, "error", d.Err.Error(), "text", a.Message.Text}})
+		return
+	}
+	wait := d.RetryAfter
+	if wait == 0 {
+		wait = min(time.Second<<min(a.Attempts, 7), 2*time.Minute)
+	}
+	a.NotUntil = l.meta.Now.Add(wait)
+	l.setAction(a, actions.Waiting, actions.WhyBroker)
+}
+
+// releaseMessages claims what is due for the channels.
+func (l *Lane) releaseMessages() {
+	for _, id := range sortedKeys(l.actions) {
+		a := l.actions[id]
+		if a.Message == nil || a.State != actions.Waiting || l.meta.Now.Before(a.NotUntil) {
+			continue
+		}
+		a.Attempts++
+		l.setAction(a, actions.Running, "")
+		l.batch.Messages = append(l.batch.Messages, *a)
+	}
+}
+
+// cancelOrders asks for the end of orders; one already finished is fine.
+func (l *Lane) cancelOrders(run *run, a *actions.Action, ids []string, dry bool) {
+	for _, id := range ids {
+		o, ok := l.book.Order(id)
+		if !ok || o.Seen(order.Claimed).Terminal() || l.cancelling(id) {
+			continue
+		}
+		l.takeWishBack(id)
+		row := o.Row()
+		variety := row.Variety
+		if variety == "" {
+			variety = "regular"
+		}
+		priority := actions.PriorityCancelExit
+		if role := l.book.Holding(order.Claimed, o.Key()).Role(id); !role.IsExit() {
+			priority = actions.PriorityCancelEntry
+		}
+		r := &actions.Request{ID: actions.ID("cancel", a.ID, id), Account: l.o.Account, ActionID: a.ID, For: a.Rule, Key: o.Key(),
+			Call:     actions.Call{Method: actions.Cancel, Variety: variety, OrderID: id, Params: actions.Params{ParentOrderID: row.ParentOrderID}},
+			Priority: priority, OrderID: id, Created: l.meta.Now, Stands: run.Stands}
+		l.newRequest(r, dry)
+		a.Requests = append(a.Requests, r.ID)
+	}
+	l.refreshAction(a)
+}
+
+// cancelling says whether a cancel of the order is under way.
+func (l *Lane) cancelling(id string) bool {
+	for _, r := range l.requests {
+		if r.Call.Method == actions.Cancel && r.Call.OrderID == id && !r.State.Final() {
+			return true
+		}
+	}
+	return false
+}
+
+// takeWishBack: a cancel that a rule asks for takes a slot's wish back until a rule writes it again.
+func (l *Lane) takeWishBack(orderID string) {
+	for _, id := range sortedKeys(l.slots) {
+		s := l.slots[id]
+		for i := range s.Orders {
+			if s.Orders[i].OrderID == orderID && s.Active && s.Kind != actions.SlotExit {
+				s.Active = false
+				l.dirty.slots[id] = true
+			}
+		}
+	}
+}
+
+// siblings are the other open orders of the event's group with the roles asked for: by default all exits.
+func (l *Lane) siblings(run *run, args rules.Args) []string {
+	g := l.group(order.Claimed, run.Event.Key, run.Event.Group)
+	if g == nil {
+		return nil
+	}
+	want, given := args.Roles("roles")
+	h := l.book.Holding(order.Claimed, run.Event.Key)
+	var ids []string
+	for _, o := range l.book.Orders() {
+		if o.ID == run.Event.OrderID || o.Key() != run.Event.Key || h.GroupOf(o.ID) != g.ID || !o.Seen(order.Claimed).Live() {
+			continue
+		}
+		role := h.Role(o.ID)
+		if given && contains(want, role) || !given && role.IsExit() {
+			ids = append(ids, o.ID)
+		}
+	}
+	return ids
+}
+
+func contains(roles []order.Role, r order.Role) bool {
+	for _, have := range roles {
+		if have == r {
+			return true
+		}
+	}
+	return false
+}
+
+// refreshActions gives every open action the state that its requests or its slot have.
+func (l *Lane) refreshActions() {
+	for _, id := range sortedKeys(l.actions) {
+		if a := l.actions[id]; !a.State.Final() && a.Message == nil {
+			l.refreshAction(a)
+		}
+	}
+}
+
+func (l *Lane) refreshAction(a *actions.Action) {
+	if a.State.Final() {
+		return
+	}
+	if s, ok := l.slots[a.Slot]; ok {
+		state, why := l.slotState(s, a)
+		l.changeAction(a, state, why)
+		return
+	}
+	var states []actions.State
+	var whys []string
+	for _, id := range a.Requests {
+		if r := l.requests[id]; r != nil {
+			s := r.State
+			if s == actions.Skipped && r.Why == actions.WhyFinished {
+				s = actions.Done
+			}
+			states = append(states, s)
+			a.Attempts = max(a.Attempts, r.Attempts)
+			if r.Why != "" && s == actions.Waiting {
+				whys = append(whys, r.Why)
+			}
+		}
+	}
+	l.changeAction(a, actions.Combine(states), strings.Join(whys, ", "))
+}
+
+func (l *Lane) changeAction(a *actions.Action, s actions.State, why string) {
+	if a.State != s || a.Why != why {
+		l.setAction(a, s, why)
+	}
+}

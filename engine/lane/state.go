@@ -1,0 +1,181 @@
+package lane
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"backstop/actions"
+	"backstop/engine/journal"
+	"backstop/engine/order"
+	"backstop/rules"
+)
+
+// meta is the account's own row: what is neither an order nor a slot.
+type meta struct {
+	Now       time.Time             `json:"now"`
+	Day       order.Day             `json:"day"`
+	ArmedMode Mode                  `json:"armed_mode,omitempty"` // the mode of the last arming; a change makes a new baseline
+	Overnight []order.Overnight     `json:"overnight,omitempty"`
+	NightsOf  order.Day             `json:"nights_of,omitempty"` // the day that Overnight is of
+	Dead      bool                  `json:"session_dead,omitempty"`
+	DeadWhy   string                `json:"session_why,omitempty"`
+	Paused    bool                  `json:"paused,omitempty"`
+	LastGood  time.Time             `json:"last_good_read,omitzero"` // when it began
+	Missed    Missed                `json:"missed,omitzero"`
+	Closing   map[string]order.Day  `json:"closing,omitempty"` // exchanges whose close was announced today
+}
+
+// slot is what desired state keeps at the broker. It outlives reload, renaming and removal of its rule.
+type slot struct {
+	ID     string           `json:"id"`
+	Kind   actions.SlotKind `json:"kind"`
+	Group  string           `json:"group,omitempty"` // of stops and targets
+	Part   int64            `json:"part,omitempty"`  // with per: fill, the entry's cumulative quantity after that fill
+	Share  int64            `json:"share,omitempty"` // with per: fill, that fill's quantity
+	Key    order.Key        `json:"key"`
+	Groups []string         `json:"groups,omitempty"` // of an exit: the groups that it closes
+	Over   bool             `json:"over,omitempty"`   // an exit of what was exited beyond the position
+
+	Active    bool        `json:"active"`
+	Left      string      `json:"left,omitempty"` // why it is left alone for good: a person cancelled it, the close came
+	Trigger   order.Price `json:"trigger,omitempty"`
+	Limit     order.Price `json:"limit,omitempty"` // 0: the band behind the trigger
+	OrderType string      `json:"order_type,omitempty"`
+	Price     order.Price `json:"price,omitempty"` // of a target
+	Most      int64       `json:"most,omitempty"`  // of a target: at most so much
+	Replace   bool        `json:"replace,omitempty"`
+	Person    bool        `json:"person,omitempty"` // a person moved it: the price stays theirs
+	Rule      string      `json:"rule"`             // whose wish it was first: its matches on entry fills move it freely
+	Owner     string      `json:"owner,omitempty"`  // the action that wished last
+	Assumed   []string    `json:"assumed,omitempty"`
+
+	Orders   []slotOrder `json:"orders,omitempty"`
+	Blocked  string      `json:"blocked,omitempty"` // the step that the broker refused; not asked again until it differs
+	Reread   time.Time   `json:"reread,omitzero"`   // nothing is derived before a reading that began after this
+	Replaced []time.Time `json:"replaced,omitempty"`
+	First    bool        `json:"first,omitempty"` // no order of it was ever live
+	Since    time.Time   `json:"since,omitzero"`  // of an exit
+}
+
+// slotOrder is one placement of a slot.
+type slotOrder struct {
+	Slice    int            `json:"slice"`
+	Gen      int            `json:"gen"`
+	Request  string         `json:"request"`
+	OrderID  string         `json:"order_id,omitempty"`
+	Ended    bool           `json:"ended,omitempty"`
+	Sent     actions.Params `json:"sent"` // the values that we last set
+	Mods     int            `json:"mods,omitempty"`
+	Cancels  int            `json:"cancels,omitempty"`
+	Exit     bool           `json:"exit,omitempty"`     // turned into a market exit
+	Stubborn bool           `json:"stubborn,omitempty"` // it could not be turned: cancel and sell anew
+	Tries    int            `json:"tries,omitempty"`    // how often the hanging remainder was re-priced
+	Turned   time.Time      `json:"turned,omitzero"`
+}
+
+// run is one matched rule's sequence of actions, or an event that waits to be decided by a rule.
+type run struct {
+	ID      string                    `json:"id"` // the decision's
+	Event   order.Event               `json:"event"`
+	Rule    string                    `json:"rule"`
+	Waits   string                    `json:"waits,omitempty"` // not decided yet: what it waits for
+	Row     []journal.Decision        `json:"row,omitempty"`   // what all rules said of the event, while it waits
+	Part    string                    `json:"part"`            // then, on_error
+	Index   int                       `json:"index"`
+	Action  string                    `json:"action,omitempty"` // the one under way
+	Last    map[string]any            `json:"last,omitempty"`
+	Steps   map[string]map[string]any `json:"steps,omitempty"`
+	Error   *rules.ErrorWords         `json:"error,omitempty"`
+	Stands  actions.Standing          `json:"stands,omitzero"`
+	Created time.Time                 `json:"created"`
+}
+
+// told is what was said of a cause, so that it is said once and again every five minutes while it lasts.
+type told struct {
+	Since time.Time `json:"since"`
+	Last  time.Time `json:"last,omitzero"`
+	Event bool      `json:"event,omitempty"`
+}
+
+// Kinds of docs in the store.
+const (
+	docMeta  = "lane"
+	docSlot  = "slot"
+	docRun   = "run"
+	docTold  = "told"
+	docFired = "fired"
+)
+
+// restore fills the lane from what the store kept.
+func (l *Lane) restore(snap *journal.Snapshot) error {
+	for _, d := range snap.Docs {
+		if err := l.restoreDoc(d); err != nil {
+			return fmt.Errorf("%s %s: %w", d.Kind, d.ID, err)
+		}
+	}
+	for i := range snap.Requests {
+		r := snap.Requests[i]
+		l.requests[r.ID] = &r
+	}
+	for i := range snap.Actions {
+		a := snap.Actions[i]
+		l.actions[a.ID] = &a
+	}
+	for _, row := range snap.Orders {
+		if row.Day != l.meta.Day {
+			continue
+		}
+		var o order.Order
+		if err := json.Unmarshal(row.Doc, &o); err != nil {
+			return fmt.Errorf("order %s: %w", row.OrderID, err)
+		}
+		l.book.Restore(&o)
+	}
+	if l.meta.NightsOf == l.meta.Day && l.meta.Day != "" {
+		l.book.SetOvernight(l.meta.Overnight)
+	}
+	return nil
+}
+
+func (l *Lane) restoreDoc(d journal.Doc) error {
+	switch d.Kind {
+	case docMeta:
+		return json.Unmarshal(d.Body, &l.meta)
+	case docSlot:
+		s := &slot{}
+		l.slots[d.ID] = s
+		return json.Unmarshal(d.Body, s)
+	case docRun:
+		r := &run{}
+		l.runs[d.ID] = r
+		return json.Unmarshal(d.Body, r)
+	case docTold:
+		t := &told{}
+		l.told[d.ID] = t
+		return json.Unmarshal(d.Body, t)
+	case docFired:
+		var at time.Time
+		err := json.Unmarshal(d.Body, &at)
+		l.fired[d.ID] = at
+		return err
+	}
+	return nil
+}
+
+// dirty collects what a step changed.
+type dirty struct {
+	meta     bool
+	orders   map[string]bool
+	slots    map[string]bool
+	runs     map[string]bool
+	told     map[string]bool
+	fired    map[string]bool
+	requests map[string]bool
+	actions  map[string]bool
+}
+
+func newDirty() dirty {
+	return dirty{orders: map[string]bool{}, slots: map[string]bool{}, runs: map[string]bool{}, told: map[string]bool{},
+		fired: map[string]bool{}, requests: map[string]bool{}, actions: map[string]bool{}}
+}

@@ -1,0 +1,158 @@
+package lane
+
+import (
+	"backstop/actions"
+	"backstop/engine/journal"
+	"backstop/engine/order"
+)
+
+// Story is what happened to one update, for the dry-run command and rule tests.
+type Story struct {
+	Update    order.Update
+	Ignored   string
+	Events    []order.Event
+	Decisions []journal.Decision // Event id by prefix; see order.Event.ID
+	Actions   []actions.Action
+	Requests  []actions.Request // every change that would go out after this update
+}
+
+// View is a read-only picture of a lane for the console, status and metrics. It shares nothing with the lane.
+type View struct {
+	Account    string         `json:"account"`
+	Mode       Mode           `json:"mode"`
+	Armed      bool           `json:"armed"`
+	Session    bool           `json:"session"`
+	SessionWhy string         `json:"session_why,omitempty"`
+	Paused     bool           `json:"paused"`
+	Stopped    string         `json:"stopped,omitempty"` // a broken invariant stopped the lane
+	LastRead   int64          `json:"last_read_ms"`      // Unix milliseconds of the last good book reading's start
+	Orders     int            `json:"orders"`
+	Waiting    int            `json:"waiting"`
+	Unknown    int            `json:"unknown"`
+	Positions  []PositionView `json:"positions"`
+	Groups     []GroupView    `json:"groups"`
+	Missed     Missed         `json:"missed"`
+}
+
+// Missed counts what postbacks did not tell and the book did.
+type Missed struct {
+	Updates int `json:"updates"`
+	Orders  int `json:"orders"`
+}
+
+// PositionView is a position on the claimed layer, with the confirmed quantity beside it.
+type PositionView struct {
+	Account string `json:"account"`
+	order.Key
+	Quantity  int64 `json:"quantity"`
+	Confirmed int64 `json:"confirmed_quantity"`
+	Overnight int64 `json:"overnight_quantity"`
+}
+
+// GroupView is an open group: what is open and what covers it.
+type GroupView struct {
+	Account string `json:"account"`
+	ID      string `json:"id"`
+	order.Key
+	Side    string      `json:"side"`
+	Open    int64       `json:"open_quantity"`
+	Covered int64       `json:"covered_quantity"`
+	Entry   order.Price `json:"entry_price"` // 0 while not known
+}
+
+// beginStory opens the account of one update.
+func (l *Lane) beginStory(u *order.Update) {
+	if l.o.Tell {
+		l.story = &Story{Update: *u}
+	}
+}
+
+func (l *Lane) storyIgnored(why string) string {
+	if l.story != nil {
+		l.story.Ignored = why
+	}
+	return why
+}
+
+func (l *Lane) storyEvent(e order.Event) {
+	if l.story != nil {
+		l.story.Events = append(l.story.Events, e)
+	}
+}
+
+func (l *Lane) storyDecisions(ds []journal.Decision) {
+	if l.story != nil {
+		l.story.Decisions = append(l.story.Decisions, ds...)
+	}
+}
+
+// storyAction notes an action; its state is read when the story ends.
+func (l *Lane) storyAction(id string) {
+	if l.story == nil {
+		return
+	}
+	for _, a := range l.story.Actions {
+		if a.ID == id {
+			return
+		}
+	}
+	l.story.Actions = append(l.story.Actions, actions.Action{ID: id})
+}
+
+func (l *Lane) storyRequest(r *actions.Request) {
+	if l.story != nil {
+		l.story.Requests = append(l.story.Requests, *r)
+	}
+}
+
+func (l *Lane) endStory() {
+	if l.story == nil {
+		return
+	}
+	for i := range l.story.Actions {
+		if a, ok := l.actions[l.story.Actions[i].ID]; ok {
+			l.story.Actions[i] = *a
+		}
+	}
+	l.batch.Steps = append(l.batch.Steps, *l.story)
+	l.story = nil
+}
+
+// View is a picture of the lane as it stands.
+func (l *Lane) View() View {
+	v := View{Account: l.o.Account, Mode: l.o.Mode, Armed: l.armed, Session: !l.meta.Dead, SessionWhy: l.meta.DeadWhy,
+		Paused: l.meta.Paused, Orders: l.book.Len(), Missed: l.meta.Missed}
+	if !l.meta.LastGood.IsZero() {
+		v.LastRead = l.meta.LastGood.UnixMilli()
+	}
+	for _, id := range l.openRequests() {
+		switch l.requests[id].State {
+		case actions.Waiting:
+			v.Waiting++
+		case actions.Unknown:
+			v.Unknown++
+		}
+	}
+	carried := map[order.Key]int64{}
+	for _, o := range l.book.Overnight() {
+		carried[o.Key] = o.Quantity
+	}
+	for _, k := range l.book.Keys() {
+		if k.Tradingsymbol == "" {
+			continue
+		}
+		h := l.book.Holding(order.Claimed, k)
+		v.Positions = append(v.Positions, PositionView{Account: l.o.Account, Key: k, Quantity: h.Position,
+			Confirmed: l.book.Holding(order.Confirmed, k).Position, Overnight: carried[k]})
+		for _, g := range h.Groups {
+			if g.Open() > 0 {
+				entry, _ := g.EntryPrice()
+				v.Groups = append(v.Groups, GroupView{Account: l.o.Account, ID: g.ID, Key: k, Side: g.Side(), Open: g.Open(), Covered: g.Covered(), Entry: entry})
+			}
+		}
+	}
+	return v
+}
+
+// groupOf is the group that an order belongs to on the claimed layer.
+func (l *Lane) groupOf(o *order.Order) string { return l.book.Holding(order.Claimed, o.Key()).GroupOf(o.ID) }

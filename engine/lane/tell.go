@@ -1,0 +1,223 @@
+package lane
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"backstop/actions"
+	"backstop/engine/order"
+)
+
+// What Backstop says by itself goes to the alerts channel, once a cause and, where it lasts, again every five
+// minutes.
+type sayHow int
+
+const (
+	sayOnce sayHow = iota
+	sayAgain
+)
+
+const sayEvery = 5 * time.Minute
+
+// say tells a cause through the alerts channel and the log.
+func (l *Lane) say(cause, text string, how sayHow) {
+	t, ok := l.told[cause]
+	switch {
+	case !ok:
+		t = &told{Since: l.meta.Now}
+		l.told[cause] = t
+	case !t.Last.IsZero() && (how == sayOnce || l.meta.Now.Sub(t.Last) < sayEvery):
+		return
+	}
+	t.Last = l.meta.Now
+	l.dirty.told[cause] = true
+	l.batch.Logs = append(l.batch.Logs, Log{"warn", text, []any{"account", l.o.Account}})
+	if l.o.Assume {
+		return
+	}
+	l.alert(cause, text)
+}
+
+// alert is a message of Backstop's own: an action without a rule.
+func (l *Lane) alert(cause, text string) {
+	if l.o.Rules == nil || l.o.Rules.Alerts() == "" || l.o.Rules.Alerts() == "none" {
+		return
+	}
+	m := l.messageTo(l.o.Rules.Alerts(), text, l.o.Mode == DryRun)
+	a := &actions.Action{ID: actions.ID("alert", l.o.Account, cause, l.meta.Now.UTC().Format(time.RFC3339Nano)), Account: l.o.Account,
+		Rule: "backstop", Type: "telegram", State: actions.Waiting, Message: &m, Created: l.meta.Now, Updated: l.meta.Now}
+	l.actions[a.ID] = a
+	l.dirty.actions[a.ID] = true
+}
+
+// forget ends a cause, so that it is told anew when it comes back.
+func (l *Lane) forget(cause string) {
+	if _, ok := l.told[cause]; ok {
+		delete(l.told, cause)
+		l.dirty.told[cause] = true
+	}
+}
+
+// selfTell tells the events that Backstop speaks of with no rule at all.
+func (l *Lane) selfTell(e *order.Event) {
+	switch e.Kind {
+	case order.KindRefuted:
+		l.say("refuted "+e.ID, fmt.Sprintf("REFUTED %s (%s): %s. Nothing was sent on it. If it is true after all, the next reading acts.",
+			e.OrderID, l.o.Account, e.Message), sayOnce)
+	case order.KindSessionExpired:
+		l.say("session", fmt.Sprintf("SESSION DEAD (%s): %s. Updates are still taken and decided; requests wait. Log in to Kite and set the new access token.",
+			l.o.Account, e.Message), sayAgain)
+	}
+}
+
+// bareText: account, instrument, quantity, what is live at the broker now, what Backstop does next, what you can do.
+func (l *Lane) bareText(g *order.Group, bare int64) string {
+	at := ""
+	if p, told := g.EntryPrice(); told {
+		at = " @ " + p.String()
+	}
+	live := "No exit is live"
+	if g.Covered() > 0 {
+		live = fmt.Sprintf("Exits for %d of %d are live", g.Covered(), g.Open())
+	}
+	next, hint := "no rule asked for a stop", "Place a stop in Kite, or exit."
+	for _, id := range sortedKeys(l.slots) {
+		s := l.slots[id]
+		if s.Kind != actions.SlotStop || s.Group != g.ID || s.Key != g.Key {
+			continue
+		}
+		next, hint = l.slotNext(s)
+	}
+	return fmt.Sprintf("NOT PROTECTED %s %d%s (%s): %s; %s. %s", g.Key.Tradingsymbol, bare, at, l.o.Account, live, next, hint)
+}
+
+// slotNext says what stands between a stop and being live, and what to do.
+func (l *Lane) slotNext(s *slot) (next, hint string) {
+	for _, r := range l.slotRequests(s) {
+		next = fmt.Sprintf("the stop is %s", r.State)
+		if r.Why != "" {
+			next += " (" + r.Why + ")"
+		}
+		if r.Error != nil {
+			return next + ": Zerodha said: " + r.Error.Message, r.Error.Hint
+		}
+		return next, ""
+	}
+	if a := l.actions[s.Owner]; a != nil && a.Error != nil {
+		return "Zerodha refused the stop: " + a.Error.Message, a.Error.Hint
+	}
+	if s.Left != "" {
+		return "the stop was ended by " + s.Left + " and stays so", "Place a stop in Kite, or exit."
+	}
+	if !s.Active {
+		return "a rule took the stop back", "Place a stop in Kite, or exit."
+	}
+	return "the stop waits for the order book", ""
+}
+
+func (l *Lane) orphanText(id string) string {
+	o, _ := l.book.Order(id)
+	row := o.Row()
+	return fmt.Sprintf("ORPHANED %s %s %d %s (%s): order %s is live and there is no position behind it; filled, it would open one. Cancel it in Kite if it is not meant.",
+		row.Tradingsymbol, row.TransactionType, o.Seen(order.Claimed).Remaining(), row.OrderType, l.o.Account, id)
+}
+
+func (l *Lane) missedText(o *order.Order) string {
+	row := o.Row()
+	return fmt.Sprintf("NO POSTBACK %s %s %d (%s): order %s is %s; the order book told it, no postback came. Backstop acts on it now. If this repeats, check the postback URL.",
+		row.Tradingsymbol, row.TransactionType, row.FilledQuantity, l.o.Account, o.ID, row.Status)
+}
+
+func (l *Lane) waitsText(r *actions.Request) string {
+	text := fmt.Sprintf("WAITING %s %s %s for %s (%s): %s", r.Call.Method, r.Key.Tradingsymbol, quantityText(r), r.For, l.o.Account, r.State)
+	if r.Why != "" {
+		text += ", " + r.Why
+	}
+	text += fmt.Sprintf(", for %s.", l.meta.Now.Sub(r.Created).Round(time.Second))
+	switch {
+	case r.Error != nil:
+		text += " Zerodha said: " + r.Error.Message + ". " + r.Error.Hint
+	case r.State == actions.Unknown:
+		text += " Its answer was lost; the order book decides, nothing is sent twice."
+	}
+	return text
+}
+
+func quantityText(r *actions.Request) string {
+	if r.Call.Params.Quantity == 0 {
+		return r.Call.OrderID
+	}
+	return fmt.Sprint(r.Call.Params.Quantity)
+}
+
+// tellFailed tells an action or request that failed for good.
+func (l *Lane) tellFailed(a *actions.Action, r *actions.Request, e *actions.Error) {
+	what, key, cause := "", order.Key{}, ""
+	switch {
+	case r != nil:
+		what, key, cause = fmt.Sprintf("%s for %s", r.Call.Method, r.For), r.Key, r.ID
+	case a != nil:
+		what, cause = fmt.Sprintf("%s of %s", a.Type, a.Rule), a.ID
+		if run, ok := l.runs[a.Decision]; ok {
+			key = run.Event.Key
+		}
+	}
+	text := fmt.Sprintf("FAILED %s %s (%s): %s", what, key.Tradingsymbol, l.o.Account, e.Message)
+	if g := l.openGroup(key); g != nil {
+		text += fmt.Sprintf(". Open %d, covered %d", g.Open(), g.Covered())
+	}
+	l.say("failed "+cause, strings.TrimSuffix(text, ".")+". "+e.Hint, sayOnce)
+}
+
+// openGroup is the oldest open group of a place.
+func (l *Lane) openGroup(k order.Key) *order.Group {
+	if k.Tradingsymbol == "" {
+		return nil
+	}
+	for _, g := range l.book.Holding(order.Claimed, k).Groups {
+		if g.Open() > 0 {
+			return g
+		}
+	}
+	return nil
+}
+
+// tellBaseline lists once what was open before Backstop began and has no exit.
+func (l *Lane) tellBaseline() {
+	var lines []string
+	for _, k := range l.book.Keys() {
+		for _, g := range l.book.Holding(order.Confirmed, k).Groups {
+			if bare := g.Open() - g.Covered(); g.Baseline && bare > 0 {
+				lines = append(lines, fmt.Sprintf("%s %s %d", k.Tradingsymbol, k.Product, bare*g.Sign))
+			}
+		}
+	}
+	if len(lines) == 0 {
+		return
+	}
+	l.say("baseline", fmt.Sprintf("ALREADY OPEN WITHOUT AN EXIT (%s): %s. Backstop leaves what was there before it began.",
+		l.o.Account, strings.Join(lines, "; ")), sayOnce)
+}
+
+func (l *Lane) closingText(exchange string, end time.Time) string {
+	var stops []string
+	for _, id := range sortedKeys(l.slots) {
+		s := l.slots[id]
+		if s.Kind == actions.SlotStop && s.Active && s.Key.Product != "MIS" && s.Key.Exchange == exchange && len(l.liveOrders(s)) > 0 {
+			stops = append(stops, fmt.Sprintf("%s %d", s.Key.Tradingsymbol, l.liveQuantity(s)))
+		}
+	}
+	return fmt.Sprintf("STOPS END AT THE CLOSE (%s): %s closes at %s and these day orders end with it: %s. Nothing covers them overnight; place a GTT in Kite, or exit.",
+		l.o.Account, exchange, end.In(order.IST).Format("15:04"), strings.Join(stops, "; "))
+}
+
+func (l *Lane) keptText(run *run) string {
+	return fmt.Sprintf("KEPT %s (%s): rule %s asked to exit after a failure; a live stop covers the position, so nothing was sold. Name error.type in the exit's if: to sell all the same.",
+		run.Event.Key.Tradingsymbol, l.o.Account, run.Rule)
+}
+
+func (l *Lane) winningText(run *run) string {
+	return fmt.Sprintf("KEPT %s (%s): the stop that rule %s asked for was refused and its trigger lies on the winning side of the entry; nothing was sold. Check the sign of trigger_price.",
+		run.Event.Key.Tradingsymbol, l.o.Account, run.Rule)
+}

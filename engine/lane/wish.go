@@ -1,0 +1,304 @@
+package lane
+
+import (
+	"fmt"
+
+	"backstop/actions"
+	"backstop/engine/order"
+	"backstop/rules"
+)
+
+// stepTicks is the smallest move of a stop by a rule other than its own entry match, in ticks.
+const stepTicks = 5
+
+// wishStop writes what is wanted of a group's stop into its slot.
+func (l *Lane) wishStop(run *run, rule *rules.Rule, a *actions.Action, args rules.Args, dry bool) {
+	g := l.wishGroup(run, a)
+	if g == nil {
+		return
+	}
+	inst, ok := l.instrument(g.Key)
+	if !ok {
+		l.lackInstrument(run, a, g.Key)
+		return
+	}
+	want, bad := l.stopValues(g, inst, args)
+	if bad != nil {
+		l.failAction(a, bad)
+		return
+	}
+	l.echo(a, map[string]any{"trigger_price": want.Trigger.Rupees(), "limit_price": want.limit(inst).Rupees(), "quantity": int(g.Open())})
+	if dry && l.o.Mode != DryRun {
+		l.planOnce(a, l.stopParams(&want, g, inst, g.Open()))
+		return
+	}
+	s := l.slotFor(actions.SlotStop, run, g, args)
+	a.Slot = s.ID
+	switch why := l.mayWrite(s, run, rule, &want, inst, args); {
+	case why == "same":
+	case why != "":
+		l.setAction(a, actions.Skipped, why)
+		return
+	default:
+		s.Trigger, s.Limit, s.OrderType = want.Trigger, want.Limit, want.OrderType
+		s.Blocked = ""
+	}
+	mode, _ := args.Enum("if_cancelled"), true
+	s.Replace = mode == "replace"
+	l.own(s, a, rule)
+}
+
+// wishTarget writes what is wanted of a group's target into its slot.
+func (l *Lane) wishTarget(run *run, rule *rules.Rule, a *actions.Action, args rules.Args, dry bool) {
+	g := l.wishGroup(run, a)
+	if g == nil {
+		return
+	}
+	inst, ok := l.instrument(g.Key)
+	if !ok {
+		l.lackInstrument(run, a, g.Key)
+		return
+	}
+	price, _ := args.Price("price")
+	how := order.Down // a SELL target lies above the market: towards it is down
+	if g.Sign < 0 {
+		how = order.Up
+	}
+	price = price.Round(inst.TickSize, how)
+	if price <= 0 {
+		l.failAction(a, &actions.Error{Class: actions.ClassRefused, Op: "place_target", Message: "the price is not above 0"})
+		return
+	}
+	most, _ := args.Quantity("quantity")
+	l.echo(a, map[string]any{"price": price.Rupees(), "quantity": int(g.Open())})
+	if dry && l.o.Mode != DryRun {
+		l.planOnce(a, actions.Params{Exchange: g.Key.Exchange, Tradingsymbol: g.Key.Tradingsymbol, Product: g.Key.Product,
+			TransactionType: g.ExitSide(), Quantity: g.Open(), OrderType: "LIMIT", Price: price, Validity: "DAY"})
+		return
+	}
+	s := l.slotFor(actions.SlotTarget, run, g, args)
+	a.Slot = s.ID
+	if s.Left != "" {
+		l.setAction(a, actions.Skipped, s.Left)
+		return
+	}
+	if !s.Person && (s.Price != price || s.Most != most) {
+		s.Price, s.Most, s.Blocked = price, most, ""
+	}
+	l.own(s, a, rule)
+}
+
+// wishGroup is the open group that a stop or target is for; without one the action ends here.
+func (l *Lane) wishGroup(run *run, a *actions.Action) *order.Group {
+	g := l.group(order.Claimed, run.Event.Key, run.Event.Group)
+	if g == nil {
+		l.failAction(a, &actions.Error{Class: actions.ClassRefused, Op: a.Type, Message: "the event has no group to stand behind",
+			Hint: "listen to partial_fill and fill of entries: order.role == \"entry\""})
+		return nil
+	}
+	if g.Open() == 0 {
+		l.setAction(a, actions.Skipped, actions.WhyFlat)
+		return nil
+	}
+	return g
+}
+
+// lackInstrument waits for the day's list, or fails where the list is there and the instrument is not.
+func (l *Lane) lackInstrument(run *run, a *actions.Action, k order.Key) {
+	if l.o.Instruments.Loaded() {
+		l.failAction(a, &actions.Error{Class: actions.ClassInstrument, Op: a.Type, Message: k.Instrument() + " is not in the instruments list",
+			Hint: "is the symbol spelt as Kite spells it?"})
+		return
+	}
+	run.Action, run.Waits = "", "instruments" // evaluated again when the list is there
+	l.setAction(a, actions.Waiting, actions.WhyInstruments)
+	l.dirty.runs[run.ID] = true
+}
+
+// echo adds what became of the parameters to the words of the actions that follow.
+func (l *Lane) echo(a *actions.Action, results map[string]any) {
+	if a.Args == nil {
+		a.Args = map[string]any{}
+	}
+	for k, v := range results {
+		a.Args[k] = v
+	}
+	l.dirty.actions[a.ID] = true
+}
+
+// own makes the action the slot's last word; the one before, where it has not ended, is overtaken.
+func (l *Lane) own(s *slot, a *actions.Action, rule *rules.Rule) {
+	if before, ok := l.actions[s.Owner]; ok && before.ID != a.ID && !before.State.Final() {
+		l.setAction(before, actions.Skipped, actions.WhySuperseded)
+	}
+	if s.Rule == "" {
+		s.Rule = rule.Name
+	}
+	s.Owner, s.Active = a.ID, true
+	s.Assumed = a.Assumed
+	l.dirty.slots[s.ID] = true
+	l.changeAction(a, actions.Waiting, actions.WhyConfirm)
+}
+
+// slotFor finds or opens the slot of a group, or of one fill with per: fill.
+func (l *Lane) slotFor(kind actions.SlotKind, run *run, g *order.Group, args rules.Args) *slot {
+	part, share := int64(0), int64(0)
+	if per, _ := args.Enum("per"), true; per == "fill" {
+		part, share = run.Event.Filled, run.Event.Fill
+	}
+	id := slotID(kind, g.Key, g.ID, part)
+	s, ok := l.slots[id]
+	if !ok {
+		s = &slot{ID: id, Kind: kind, Group: g.ID, Part: part, Share: share, Key: g.Key, First: true}
+		l.slots[id] = s
+		l.dirty.slots[id] = true
+	}
+	return s
+}
+
+func slotID(kind actions.SlotKind, k order.Key, group string, part int64) string {
+	if part > 0 {
+		return fmt.Sprintf("%s %s %s %s %d", kind, k.Instrument(), k.Product, group, part)
+	}
+	return fmt.Sprintf("%s %s %s %s", kind, k.Instrument(), k.Product, group)
+}
+
+// stopWish is a stop's values as evaluated and rounded.
+type stopWish struct {
+	Trigger, Limit order.Price // Limit 0: the band
+	OrderType      string
+	sign           int64
+	options        bool
+}
+
+// limit is the price behind the trigger.
+func (w *stopWish) limit(inst order.Instrument) order.Price {
+	if w.OrderType == "SL-M" {
+		return 0
+	}
+	if w.Limit > 0 {
+		return w.Limit
+	}
+	return bandLimit(w.Trigger, w.sign, inst)
+}
+
+// bandLimit is Kite's protection band for a price like the trigger's (kite-facts 3.7), at least two ticks, away
+// from the trigger, so that it fills surely.
+func bandLimit(trigger order.Price, sign int64, inst order.Instrument) order.Price {
+	offset := max(trigger*order.Price(bandBasisPoints(trigger, inst))/10_000, 2*inst.TickSize)
+	how := order.Down
+	if sign < 0 {
+		how = order.Up
+	}
+	return (trigger - order.Price(sign)*offset).Round(inst.TickSize, how)
+}
+
+// bandBasisPoints is the width of the band in hundredths of a per cent.
+func bandBasisPoints(p order.Price, inst order.Instrument) int64 {
+	option := inst.Type == "CE" || inst.Type == "PE"
+	switch {
+	case option && p < 10*order.Rupee:
+		return 500
+	case option && p < 100*order.Rupee:
+		return 300
+	case option && p <= 500*order.Rupee:
+		return 200
+	case option:
+		return 100
+	case p < 100*order.Rupee:
+		return 200
+	case p <= 500*order.Rupee:
+		return 100
+	default:
+		return 50
+	}
+}
+
+// stopValues evaluates, rounds and checks: what the broker would surely refuse is refused here, by name.
+func (l *Lane) stopValues(g *order.Group, inst order.Instrument, args rules.Args) (stopWish, *actions.Error) {
+	w := stopWish{sign: g.Sign}
+	refuse := func(message, hint string) (stopWish, *actions.Error) {
+		return w, &actions.Error{Class: actions.ClassRefused, Op: "place_stop_loss", Message: message, Hint: hint}
+	}
+	trigger, _ := args.Price("trigger_price")
+	towards, away := order.Up, order.Down // of a SELL stop
+	if g.Sign < 0 {
+		towards, away = order.Down, order.Up
+	}
+	w.Trigger = trigger.Round(inst.TickSize, towards)
+	w.OrderType, _ = args.Enum("order_type"), true
+	if w.OrderType == "" {
+		w.OrderType = "SL"
+	}
+	if w.Trigger <= 0 {
+		return refuse("the trigger is not above 0", "check the percentage")
+	}
+	option := inst.Type == "CE" || inst.Type == "PE"
+	if w.OrderType == "SL-M" && (option || inst.Exchange == "BSE" || inst.Exchange == "BFO" || inst.Exchange == "BCD") {
+		return refuse("the exchange takes no SL-M for "+inst.Exchange+":"+inst.Tradingsymbol, "leave order_type out: SL with a limit is the default")
+	}
+	if p, ok := args.Price("limit_price"); ok {
+		w.Limit = p.Round(inst.TickSize, away)
+	} else if off, ok := args.Price("limit_offset"); ok {
+		w.Limit = (w.Trigger - order.Price(g.Sign)*off).Round(inst.TickSize, away)
+	}
+	limit := w.limit(inst)
+	if w.OrderType == "SL" && limit <= 0 {
+		return refuse("the limit behind the trigger is not above 0", "write limit_price")
+	}
+	if w.OrderType == "SL" && (limit-w.Trigger)*order.Price(g.Sign) > 0 {
+		return refuse(fmt.Sprintf("a %s stop's limit %s lies on the wrong side of its trigger %s", g.ExitSide(), limit, w.Trigger),
+			"the limit of a SELL stop is at or below its trigger, of a BUY stop at or above")
+	}
+	return w, nil
+}
+
+// mayWrite says why a new wish for a stop is not taken: "" takes it, "same" keeps what is there.
+func (l *Lane) mayWrite(s *slot, run *run, rule *rules.Rule, want *stopWish, inst order.Instrument, args rules.Args) string {
+	switch {
+	case s.Left != "":
+		return s.Left
+	case s.Person:
+		return "same" // a trigger that a person moved stays moved; the quantity is kept true
+	case s.Trigger == 0:
+		return ""
+	case s.Trigger == want.Trigger && s.Limit == want.Limit && s.OrderType == want.OrderType:
+		return "same"
+	case run.Rule == s.Rule && run.Event.Role == order.RoleEntry && run.Event.Fill > 0:
+		return ""
+	}
+	step, ok := args.Price("step")
+	if !ok {
+		step = stepTicks * inst.TickSize
+	}
+	if loosen, _ := args.Bool("loosen"); loosen {
+		return ""
+	}
+	if move := (want.Trigger - s.Trigger) * order.Price(want.sign); move < step || move <= 0 {
+		return "not towards profit by a step"
+	}
+	_ = rule
+	return ""
+}
+
+// stopParams are the order that a stop wants to be.
+func (l *Lane) stopParams(w *stopWish, g *order.Group, inst order.Instrument, quantity int64) actions.Params {
+	p := actions.Params{Exchange: g.Key.Exchange, Tradingsymbol: g.Key.Tradingsymbol, Product: g.Key.Product,
+		TransactionType: g.ExitSide(), Quantity: quantity, OrderType: w.OrderType, TriggerPrice: w.Trigger, Price: w.limit(inst), Validity: "DAY"}
+	if w.OrderType == "SL-M" {
+		p.MarketProtection = -1
+	}
+	return p
+}
+
+// planOnce is what a rule in dry-run shows inside a live service: the placement that it would begin with.
+func (l *Lane) planOnce(a *actions.Action, p actions.Params) {
+	id := actions.ID("planned", a.ID)
+	p.Tag = actions.Tag(id)
+	r := &actions.Request{ID: id, Account: l.o.Account, ActionID: a.ID, For: a.Rule, Key: p.Key(), Created: l.meta.Now,
+		Call: actions.Call{Method: actions.Place, Variety: "regular", Params: p}, Priority: actions.PriorityStop}
+	l.requests[id] = r
+	l.set(r, actions.Planned, actions.WhyDryRun)
+	a.Requests = append(a.Requests, id)
+	l.setAction(a, actions.Planned, actions.WhyDryRun)
+}

@@ -1,0 +1,142 @@
+package order
+
+import (
+	"fmt"
+	"time"
+)
+
+// Tell gives the events between what was told of an order and what is claimed now, and marks them told. Called
+// after every fold that changed something; the sum of Event.Fill over an order's events is its filled quantity,
+// and a terminal event comes once. closed says that the order's session has ended, so that a cancel without a
+// word means expiry. ID is left to the caller where it needs more than the broker's facts.
+func (b *Book) Tell(o *Order, closed bool, now time.Time) []Event {
+	s := o.Seen(Claimed)
+	if !s.Known || o.Baseline {
+		o.Told = Told{Filled: s.Row.FilledQuantity, Terminal: s.Terminal(), Status: s.Row.Status, Values: valuesOf(&s.Row)}
+		return nil
+	}
+	t := teller{o: o, holding: b.Holding(Claimed, o.Key()), known: b.known, now: now}
+	first := o.Told == (Told{})
+	switch row := &s.Row; {
+	case o.Told.Terminal: // a fill that turned up after the end
+		t.fills(KindPartialFill, false)
+	case row.Status == StatusComplete:
+		t.fills(KindFill, true)
+	case row.Status == StatusCancelled:
+		t.fills(KindPartialFill, false)
+		t.event(cancelKind(row, closed), 0)
+	case row.Status == StatusRejected:
+		t.event(KindRejected, 0)
+	default:
+		t.live(first)
+		t.fills(KindPartialFill, false)
+	}
+	o.Told = Told{s.Row.FilledQuantity, o.Told.Terminal || s.Terminal(), o.Told.Status, valuesOf(&s.Row)}
+	if s.Row.Status.rank() > o.Told.Status.rank() {
+		o.Told.Status = s.Row.Status
+	}
+	return t.events
+}
+
+// teller collects one order's events.
+type teller struct {
+	o       *Order
+	holding *Holding
+	known   bool
+	now     time.Time
+	events  []Event
+}
+
+// live tells what a working order does: it opened, waits, triggered, or its values changed.
+func (t *teller) live(first bool) {
+	row, told := t.o.Row(), t.o.Told
+	stop := row.OrderType == "SL" || row.OrderType == "SL-M"
+	switch {
+	case row.Status == StatusOpen && told.Status != StatusOpen && stop:
+		t.event(KindTriggered, 0)
+	case row.Status == StatusOpen && told.Status == StatusNone && row.FilledQuantity == 0:
+		t.event(KindOpen, 0)
+	case row.Status == StatusTriggerPending && told.Status == StatusNone:
+		t.event(KindTriggerPending, 0)
+	}
+	if !first && told.Values != valuesOf(row) && told.Values != (values{}) {
+		t.event(KindModified, 0)
+	}
+}
+
+// fills tells what is filled and not told: the part up to flat as an exit's partial fill, then the rest.
+func (t *teller) fills(kind Kind, always bool) {
+	filled, told := t.o.Row().FilledQuantity, t.o.Told.Filled
+	exits, enters := int64(0), int64(0)
+	for _, p := range t.holding.Parts(t.o.ID) {
+		if p.Exit {
+			exits += p.Quantity
+		} else {
+			enters += p.Quantity
+		}
+	}
+	if t.known && exits > told && enters > 0 {
+		t.part(KindPartialFill, exits-told, exits, RoleExit)
+		t.part(kind, filled-exits, filled, RoleEntry)
+		return
+	}
+	if filled > told || always {
+		t.part(kind, filled-told, filled, t.role())
+	}
+}
+
+func (t *teller) role() Role {
+	if !t.known {
+		return RoleUnknown
+	}
+	return t.holding.Role(t.o.ID)
+}
+
+func (t *teller) event(kind Kind, fill int64) {
+	t.part(kind, fill, t.o.Row().FilledQuantity, t.role())
+}
+
+func (t *teller) part(kind Kind, fill, filled int64, role Role) {
+	row := t.o.Row()
+	e := Event{Kind: kind, Account: t.o.Account, OrderID: t.o.ID, Key: t.o.Key(), Source: row.Source, Time: t.now,
+		Role: role, Status: row.Status, Filled: filled, Fill: fill, Confirmed: t.o.Seen(Confirmed).Reaches(row.Status, filled)}
+	if t.known {
+		e.Group = t.groupOf(role)
+	}
+	t.events = append(t.events, e)
+}
+
+// groupOf is the group of the order's exit part or entry part.
+func (t *teller) groupOf(role Role) string {
+	for _, p := range t.holding.Parts(t.o.ID) {
+		if p.Exit == role.IsExit() {
+			return p.Group
+		}
+	}
+	return t.holding.GroupOf(t.o.ID)
+}
+
+// cancelKind tells a cancel from an end by IOC, TTL or the day.
+func cancelKind(row *Update, closed bool) Kind {
+	if closed || row.Validity == "IOC" {
+		return KindExpired
+	}
+	if row.Validity == "TTL" && row.ValidityTTL > 0 && !row.ExchangeTimestamp.IsZero() &&
+		brokerTime(row).Sub(row.ExchangeTimestamp) >= time.Duration(row.ValidityTTL)*time.Minute {
+		return KindExpired
+	}
+	return KindCancelled
+}
+
+// Facts are the broker's facts that name an event: what an id is made of, never a journal number.
+func (e *Event) Facts(o *Order) []string {
+	facts := []string{e.Account, e.OrderID, string(e.Kind), fmt.Sprint(e.Filled)}
+	if e.Kind == KindModified {
+		v := o.Told.Values
+		facts = append(facts, fmt.Sprint(v.Quantity), v.Price.String(), v.Trigger.String(), v.Type)
+	}
+	if n := len(o.Refuted); n > 0 {
+		facts = append(facts, fmt.Sprintf("refuted %d", n))
+	}
+	return facts
+}

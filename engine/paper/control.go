@@ -1,0 +1,149 @@
+package paper
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// controlRequest is the body of a control endpoint; each reads the fields it needs.
+type controlRequest struct {
+	Exchange      string            `json:"exchange"`
+	Tradingsymbol string            `json:"tradingsymbol"`
+	Price         float64           `json:"price"` // rupees
+	Quantity      int               `json:"quantity"`
+	Lower         float64           `json:"lower"` // rupees
+	Upper         float64           `json:"upper"` // rupees
+	OrderID       string            `json:"order_id"`
+	User          string            `json:"user"`
+	Product       string            `json:"product"`
+	Text          string            `json:"text"`
+	Params        map[string]string `json:"params"`
+	Faults        string            `json:"faults"`
+	Point         string            `json:"point"`
+	Fault         string            `json:"fault"`
+	APIKey        string            `json:"api_key"`
+	URL           string            `json:"url"`
+	Amount        float64           `json:"amount"` // rupees
+	Refusal       string            `json:"refusal"`
+	Holding       *Holding          `json:"holding"`
+	On            bool              `json:"on"`
+}
+
+func (c controlRequest) values() url.Values {
+	v := url.Values{}
+	for k, s := range c.Params {
+		v.Set(k, s)
+	}
+	return v
+}
+
+// controls are the endpoints that doc.go lists. They ask for no key: the
+// paper exchange has nothing to guard.
+func (s *Server) controls() {
+	x := s.exchange
+	post := func(path string, f func(c controlRequest) (any, error)) {
+		s.mux.HandleFunc("POST /paper/"+path, func(w http.ResponseWriter, r *http.Request) {
+			c := controlRequest{User: x.UserID()}
+			d := json.NewDecoder(http.MaxBytesReader(w, r.Body, bodyMax))
+			d.DisallowUnknownFields()
+			if err := d.Decode(&c); err != nil && r.ContentLength != 0 {
+				answer(w, nil, inputError("%s", "paper: "+err.Error()))
+				return
+			}
+			data, err := f(c)
+			if e, ok := err.(*APIError); ok {
+				answer(w, nil, e)
+				return
+			}
+			if err != nil {
+				answer(w, nil, inputError("%s", err.Error()))
+				return
+			}
+			answer(w, success(data), nil)
+		})
+	}
+	get := func(path string, f func() any) {
+		s.mux.HandleFunc("GET /paper/"+path, func(w http.ResponseWriter, _ *http.Request) { answer(w, success(f()), nil) })
+	}
+
+	post("price", func(c controlRequest) (any, error) { return true, x.SetPrice(c.Exchange, c.Tradingsymbol, c.Price) })
+	post("depth", func(c controlRequest) (any, error) { return true, x.SetDepth(c.Exchange, c.Tradingsymbol, c.Quantity) })
+	post("circuit", func(c controlRequest) (any, error) {
+		return true, x.SetCircuit(c.Exchange, c.Tradingsymbol, c.Lower, c.Upper)
+	})
+	post("fill", func(c controlRequest) (any, error) { return true, x.Fill(c.OrderID, c.Quantity, c.Price) })
+	post("reject", func(c controlRequest) (any, error) { return true, asError(x.Reject(c.OrderID, c.Text)) })
+	post("cancel", func(c controlRequest) (any, error) { return true, asError(x.ExchangeCancel(c.OrderID, c.Text)) })
+	post("reject_next", func(c controlRequest) (any, error) { x.RejectNext(c.User, c.Text); return true, nil })
+
+	post("hand/place", func(c controlRequest) (any, error) {
+		id, e := x.PlaceByHand(c.User, c.values())
+		return map[string]string{"order_id": id}, asError(e)
+	})
+	post("hand/modify", func(c controlRequest) (any, error) { return true, asError(x.ModifyByHand(c.OrderID, c.values())) })
+	post("hand/cancel", func(c controlRequest) (any, error) { return true, asError(x.CancelByHand(c.OrderID)) })
+
+	post("overnight", func(c controlRequest) (any, error) {
+		return true, x.SetOvernight(c.User, c.Exchange, c.Tradingsymbol, c.Product, c.Quantity, c.Price)
+	})
+	post("holding", func(c controlRequest) (any, error) {
+		if c.Holding == nil {
+			return nil, missing("holding")
+		}
+		return true, x.SetHolding(c.User, *c.Holding)
+	})
+	post("funds", func(c controlRequest) (any, error) {
+		form := RefuseWithError
+		if c.Refusal == RefuseInBook.String() {
+			form = RefuseInBook
+		}
+		return true, x.SetFunds(c.User, c.Amount, form)
+	})
+	post("squareoff", func(c controlRequest) (any, error) { return x.SquareOff(c.User), nil })
+	post("end_of_day", func(controlRequest) (any, error) { x.EndOfDay(); return true, nil })
+	post("next_day", func(controlRequest) (any, error) { x.NextDay(); return true, nil })
+
+	post("kill_sessions", func(c controlRequest) (any, error) { x.KillSessions(c.User); return true, nil })
+	post("request_token", func(c controlRequest) (any, error) {
+		token := x.RequestToken(c.User, c.APIKey)
+		if token == "" {
+			return nil, inputError(textMissingAPIKey)
+		}
+		return map[string]string{"request_token": token}, nil
+	})
+	post("personal", func(c controlRequest) (any, error) { return x.SetPersonal(c.APIKey, c.On), nil })
+	post("drop_sockets", func(controlRequest) (any, error) { s.DropSockets(); return true, nil })
+
+	post("faults", func(c controlRequest) (any, error) {
+		f, err := ParseFaults(c.Faults)
+		if err == nil {
+			s.options.Injector.Set(f)
+		}
+		return f.String(), err
+	})
+	get("faults", func() any { return s.options.Injector.Faults().String() })
+	post("next", func(c controlRequest) (any, error) { return true, s.options.Injector.Next(c.Point, c.Fault) })
+
+	get("book", func() any { return x.Book() })
+	get("doubled", func() any { return x.DoubledTags() })
+	if p := s.options.Postbacks; p != nil {
+		get("postbacks", func() any { return p.Stats() })
+		post("postback_url", func(c controlRequest) (any, error) {
+			if c.URL != "" && !strings.HasPrefix(c.URL, "http") {
+				return nil, invalid("url")
+			}
+			p.SetURL(c.APIKey, c.URL)
+			return true, nil
+		})
+	}
+}
+
+// asError keeps a nil *APIError a nil error.
+func asError(e *APIError) error {
+	if e == nil {
+		return nil
+	}
+	return e
+}

@@ -1,0 +1,135 @@
+package paper
+
+import (
+	"net/url"
+	"slices"
+	"strconv"
+)
+
+// Advance does what has fallen due at Options.Now: delayed opens and TTL
+// expiries. Every other method does it too; a caller in virtual time calls it
+// after moving the clock.
+func (x *Exchange) Advance() {
+	x.enter()
+	x.leave()
+}
+
+func (x *Exchange) runTimed() {
+	for _, o := range slices.Clone(x.timed) {
+		if !o.opensAt.IsZero() && !x.now.Before(o.opensAt) {
+			if o.expires.IsZero() {
+				x.forgetTimed(o)
+			}
+			x.open(o)
+		}
+		if !o.done() && !o.expires.IsZero() && !x.now.Before(o.expires) {
+			x.close(o, statusCancelled, "", "") // TTL (kite-facts §1.6)
+		}
+	}
+}
+
+// EndOfDay cancels every order still live, as the session's close does with
+// DAY orders (§3.14). No text is published for it; status_message is null.
+func (x *Exchange) EndOfDay() {
+	x.enter()
+	defer x.leave()
+	x.endOfDay()
+}
+
+func (x *Exchange) endOfDay() {
+	for _, o := range slices.Clone(x.sequence) {
+		if !o.done() {
+			x.close(o, statusCancelled, "", "")
+		}
+	}
+}
+
+// NextDay ends the day and begins the next: the book and the trades are empty
+// (§1.3), positions are carried over night, closes are taken, CNC purchases
+// become T1 holdings. The clock is the caller's.
+func (x *Exchange) NextDay() {
+	x.enter()
+	defer x.leave()
+	x.endOfDay()
+	for _, user := range x.users {
+		a := x.accounts[user]
+		a.trades = nil
+		var kept []*position
+		for _, p := range a.positions {
+			n, price := p.net(), p.row(true).AveragePrice
+			switch {
+			case n == 0:
+			case p.product == "CNC":
+				a.deliver(p.listing, n, price)
+			default:
+				kept = append(kept, &position{listing: p.listing, product: p.product, overnight: n, overnightPrice: price})
+			}
+		}
+		a.positions, a.watched = kept, nil
+	}
+	x.orders, x.sequence, x.timed = map[string]*order{}, nil, nil
+	for _, l := range x.listed {
+		l.close, l.LastPrice = l.ltp, l.ltp.rupees()
+		l.open, l.high, l.low, l.volume = l.ltp, l.ltp, l.ltp, 0
+	}
+}
+
+// deliver moves a day's CNC purchase or sale into the holdings.
+func (a *account) deliver(l *listing, quantity int, price amount) {
+	h := a.holding(l)
+	if h == nil {
+		h = &holding{listing: l}
+		a.holdings = append(a.holdings, h)
+	}
+	h.quantity, h.t1 = h.quantity+h.t1, 0
+	if quantity > 0 {
+		h.average = (h.average.times(h.quantity) + price.times(quantity)).per(h.quantity + quantity)
+		h.t1 = quantity
+		return
+	}
+	h.quantity = max(h.quantity+quantity, 0)
+}
+
+// squareOffBy is placed_by of the broker's own orders; it differs from the
+// user's id (§1.6).
+const squareOffBy = "RMSADMIN"
+
+// SquareOff ends the user's MIS trading as the broker does (§3.14): live MIS
+// orders are cancelled, then open MIS positions closed by protected market
+// orders of the broker's. Those have no HTTP postback. It returns their ids.
+func (x *Exchange) SquareOff(user string) (orderIDs []string) {
+	x.enter()
+	defer x.leave()
+	a := x.accounts[user]
+	if a == nil {
+		return nil
+	}
+	for _, o := range slices.Clone(x.sequence) {
+		if o.account == a && o.Product == "MIS" && !o.done() {
+			x.close(o, statusCancelled, "", "")
+		}
+	}
+	for _, p := range slices.Clone(a.positions) {
+		n := p.net()
+		side := "SELL"
+		if n < 0 {
+			n, side = -n, "BUY"
+		}
+		for p.product == "MIS" && n > 0 {
+			slice := n
+			if p.listing.FreezeQuantity > 0 {
+				slice = min(n, p.listing.FreezeQuantity/p.listing.LotSize*p.listing.LotSize)
+			}
+			id, e := x.place(a, nil, squareOffBy, "regular", url.Values{
+				"exchange": {p.listing.Exchange}, "tradingsymbol": {p.listing.Tradingsymbol}, "transaction_type": {side},
+				"quantity": {strconv.Itoa(slice)}, "product": {"MIS"}, "order_type": {"MARKET"}, "market_protection": {"-1"},
+			}, false)
+			if e != nil {
+				break // an odd quantity, or the market is shut; the rest stays open
+			}
+			orderIDs = append(orderIDs, id)
+			n -= slice
+		}
+	}
+	return orderIDs
+}

@@ -1,0 +1,196 @@
+package paper
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// routes are the REST calls that the official client makes for what the
+// exchange models (kite-facts §3.1, §5.1, §7, §7b).
+func (s *Server) routes() {
+	x := s.exchange
+	on := func(pattern, point string, h handler) { s.mux.HandleFunc(pattern, s.authorized(point, h)) }
+	bytesOf := func(f func(user string) []byte) handler {
+		return func(c call) ([]byte, *APIError) { return f(c.user), nil }
+	}
+
+	on("POST /orders/{variety}", "place", s.place)
+	on("PUT /orders/{variety}/{order_id}", "modify", func(c call) ([]byte, *APIError) {
+		id, e := x.Modify(c.user, c.PathValue("variety"), c.PathValue("order_id"), c.params())
+		return orderReply(id), e
+	})
+	on("DELETE /orders/{variety}/{order_id}", "cancel", func(c call) ([]byte, *APIError) {
+		id, e := x.Cancel(c.user, c.PathValue("variety"), c.PathValue("order_id"))
+		return orderReply(id), e
+	})
+	on("GET /orders", "book", func(c call) ([]byte, *APIError) { return x.ReadBook(c.user, c.verdict.Reading(x.Now())), nil })
+	on("GET /orders/{order_id}", "history", func(c call) ([]byte, *APIError) {
+		return x.ReadHistory(c.user, c.PathValue("order_id"), c.verdict.Reading(x.Now()))
+	})
+	on("GET /orders/{order_id}/trades", "read", func(c call) ([]byte, *APIError) {
+		return x.TradesJSON(c.user, c.PathValue("order_id"))
+	})
+	on("GET /trades", "read", func(c call) ([]byte, *APIError) { return x.TradesJSON(c.user, "") })
+	on("GET /portfolio/positions", "read", bytesOf(x.PositionsJSON))
+	on("GET /portfolio/holdings", "read", bytesOf(x.HoldingsJSON))
+	on("GET /user/profile", "read", bytesOf(x.ProfileJSON))
+	on("GET /user/margins", "read", func(c call) ([]byte, *APIError) { return x.MarginsJSON(c.user, "") })
+	on("GET /user/margins/{segment}", "read", func(c call) ([]byte, *APIError) { return x.MarginsJSON(c.user, c.PathValue("segment")) })
+	on("GET /quote", "read", s.quotes(fullQuote))
+	on("GET /quote/ltp", "read", s.quotes(func(q Quote) any {
+		return map[string]any{"instrument_token": q.InstrumentToken, "last_price": q.ltp}
+	}))
+	on("GET /quote/ohlc", "read", s.quotes(func(q Quote) any {
+		return map[string]any{"instrument_token": q.InstrumentToken, "last_price": q.ltp, "ohlc": q.ohlc()}
+	}))
+
+	s.mux.HandleFunc("GET /instruments", s.instruments)
+	s.mux.HandleFunc("GET /instruments/{exchange}", s.instruments)
+	s.mux.HandleFunc("GET /connect/login", s.login)
+	s.mux.HandleFunc("POST /session/token", s.createSession)
+	s.mux.HandleFunc("DELETE /session/token", func(w http.ResponseWriter, r *http.Request) {
+		q := r.URL.Query()
+		x.endSession(q.Get("api_key"), q.Get("access_token"))
+		answer(w, success(true), nil)
+	})
+	s.mux.HandleFunc("GET /ws", s.socket)
+	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/" && strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+			s.socket(w, r)
+			return
+		}
+		answer(w, nil, refuse(http.StatusNotFound, classGeneral, textRouteNotFound))
+	})
+}
+
+func orderReply(id string) []byte {
+	return success(struct {
+		OrderID string `json:"order_id"`
+	}{id})
+}
+
+func (s *Server) place(c call) ([]byte, *APIError) {
+	id, e := s.exchange.PlaceVia(c.user, c.apiKey, c.PathValue("variety"), c.params())
+	if e == nil && s.options.OnAccepted != nil {
+		s.options.OnAccepted(c.user, id, c.params().Get("tag"))
+	}
+	return orderReply(id), e
+}
+
+// Now is the exchange's time, which never falls.
+func (x *Exchange) Now() time.Time {
+	x.enter()
+	defer x.leave()
+	return x.now
+}
+
+// quotes answers for the instruments named by i=EXCHANGE:SYMBOL; unknown ones
+// are left out. A Personal app has no quotes (§5.3).
+func (s *Server) quotes(render func(Quote) any) handler {
+	return func(c call) ([]byte, *APIError) {
+		if s.exchange.personal(c.apiKey) {
+			return nil, refuse(http.StatusForbidden, classPermission, textInsufficient)
+		}
+		data := map[string]any{}
+		for _, name := range c.Form["i"] {
+			if q, ok := s.exchange.Quote(name); ok {
+				data[name] = render(q)
+			}
+		}
+		return success(data), nil
+	}
+}
+
+func (x *Exchange) personal(apiKey string) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	ap := x.apps[apiKey]
+	return ap != nil && ap.personal
+}
+
+func (q Quote) ohlc() map[string]amount {
+	return map[string]amount{"open": q.open, "high": q.high, "low": q.low, "close": q.closed}
+}
+
+func fullQuote(q Quote) any {
+	type level struct {
+		Price    amount `json:"price"`
+		Quantity int    `json:"quantity"`
+		Orders   int    `json:"orders"`
+	}
+	return map[string]any{
+		"instrument_token": q.InstrumentToken, "timestamp": stamp(q.At), "last_trade_time": stamp(q.LastTrade),
+		"last_price": q.ltp, "last_quantity": q.LastQuantity, "average_price": q.ltp, "volume": q.Volume,
+		"buy_quantity": q.buyQuantity, "sell_quantity": q.sellQuantity, "ohlc": q.ohlc(), "net_change": q.ltp - q.closed,
+		"oi": 0, "oi_day_high": 0, "oi_day_low": 0,
+		"lower_circuit_limit": amountOf(q.LowerCircuit), "upper_circuit_limit": amountOf(q.UpperCircuit),
+		"depth": map[string][5]level{"buy": {}, "sell": {}},
+	}
+}
+
+// login stands for Kite's login page: whoever asks is logged in (§5.1).
+func (s *Server) login(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	apiKey, user := q.Get("api_key"), q.Get("user_id")
+	if user == "" {
+		user = s.exchange.userOf(apiKey)
+	}
+	token := s.exchange.RequestToken(user, apiKey)
+	if token == "" {
+		answer(w, nil, inputError(textMissingAPIKey))
+		return
+	}
+	to := s.options.RedirectURLs[apiKey]
+	if to == "" {
+		answer(w, success(map[string]string{"request_token": token, "user_id": user}), nil)
+		return
+	}
+	back, err := url.Parse(to)
+	if err != nil {
+		answer(w, nil, refuse(http.StatusInternalServerError, classGeneral, "Invalid redirect URL."))
+		return
+	}
+	v := back.Query()
+	extra, _ := url.ParseQuery(q.Get("redirect_params")) // what cannot be read is not passed on
+	for k := range extra {
+		v.Set(k, extra.Get(k))
+	}
+	v.Set("action", "login")
+	v.Set("status", "success")
+	v.Set("request_token", token)
+	back.RawQuery = v.Encode()
+	http.Redirect(w, r, back.String(), http.StatusFound)
+}
+
+// userOf is the first user of an app.
+func (x *Exchange) userOf(apiKey string) string {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, u := range x.users {
+		if x.accounts[u].app(apiKey) != nil {
+			return u
+		}
+	}
+	return ""
+}
+
+func (s *Server) createSession(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, bodyMax)
+	made, e := s.exchange.exchangeToken(r.PostFormValue("api_key"), r.PostFormValue("request_token"), r.PostFormValue("checksum"))
+	if e != nil {
+		answer(w, nil, e)
+		return
+	}
+	answer(w, success(struct {
+		profile
+		APIKey       string   `json:"api_key"`
+		AccessToken  string   `json:"access_token"`
+		PublicToken  string   `json:"public_token"`
+		RefreshToken string   `json:"refresh_token"`
+		Enctoken     string   `json:"enctoken"`
+		LoginTime    stamp    `json:"login_time"`
+		Silo         nullable `json:"silo"`
+	}{profileOf(made.user), made.apiKey, made.token, "public_" + made.user, "", "", stamp(made.born), ""}), nil)
+}
