@@ -56,10 +56,10 @@ type Request struct {
 
 	Stands Standing `json:"stands,omitzero"` // what confirmed must have reached before it is released
 	// Absent counts the good book reads since Ended that held every known order and not this one's tag.
-	Absent    int       `json:"absent,omitempty"`
-	AbsentEnd time.Time `json:"absent_end,omitzero"` // end of the last of them
-	Told      bool      `json:"told,omitempty"`      // that it waits
-	Assumed   []string  `json:"assumed,omitempty"`
+	Absent     int      `json:"absent,omitempty"`
+	AbsentLate int      `json:"absent_late,omitempty"` // those that began late enough not to miss a slow order
+	Told       bool     `json:"told,omitempty"`        // that it waits
+	Assumed    []string `json:"assumed,omitempty"`
 }
 
 // Tag is the tag of a placement, "" for others.

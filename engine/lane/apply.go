@@ -1,6 +1,7 @@
 package lane
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -87,13 +88,19 @@ func (l *Lane) fold(u *order.Update, baseline bool) string {
 		return out.Ignored
 	}
 	if out.New && baseline {
-		o.Baseline = true
+		o.MarkBaseline()
 	}
 	l.tie(o)
 	if l.o.Assume {
 		l.assumeTrade(o)
 	}
 	l.dirty.orders[o.ID] = true
+	l.touchKey(o.Key())
+	if o.Claimed.IsZero() {
+		delete(l.ahead, o.ID)
+	} else {
+		l.ahead[o.ID] = true
+	}
 	l.tellOrder(o, u)
 	return out.Ignored
 }
@@ -107,19 +114,49 @@ func (l *Lane) tie(o *order.Order) {
 	if r == nil || r.Call.Method != actions.Place {
 		return
 	}
+	l.noteDouble(r, o)
 	link := &order.Link{Request: r.ID, Slot: r.Slot, Role: order.RoleOther}
 	if s, ok := l.slots[r.Slot]; ok {
 		link.Role = slotRole(s.Kind)
 		link.Group = s.Group
 	}
 	o.Link = link
-	l.book.Touch(o.Key())
+	l.touchKey(o.Key())
 	l.dirty.orders[o.ID] = true
 	if r.OrderID == "" {
 		r.OrderID = o.ID
 		l.touch(r)
 	}
 	l.noteOrderID(r)
+}
+
+// noteDouble: of two orders with one tag of ours the one with more filled, else the older, is kept and the other
+// is cancelled; what both filled is closed as surplus.
+func (l *Lane) noteDouble(r *actions.Request, o *order.Order) {
+	if r.OrderID == "" || r.OrderID == o.ID || !actions.IsTag(r.Tag()) {
+		return
+	}
+	kept, ok := l.book.Order(r.OrderID)
+	if !ok {
+		return
+	}
+	other := o
+	if a, b := o.Row().FilledQuantity, kept.Row().FilledQuantity; a > b || a == b && (len(o.ID) < len(kept.ID) || len(o.ID) == len(kept.ID) && o.ID < kept.ID) {
+		kept, other = o, kept
+		r.OrderID = kept.ID
+		if s, ok := l.slots[r.Slot]; ok {
+			if so := s.orderOf(r); so != nil {
+				so.OrderID = kept.ID
+				l.touchSlot(s)
+			}
+		}
+		l.touch(r)
+	}
+	l.say("double "+other.ID, fmt.Sprintf("DOUBLED %s (%s): orders %s and %s are one placement. Backstop keeps %s and cancels the other.",
+		o.Row().Tradingsymbol, l.o.Account, kept.ID, other.ID, kept.ID), sayOnce)
+	l.newRequest(&actions.Request{ID: actions.ID("cancel double", l.o.Account, other.ID), Account: l.o.Account, For: "doubled order", Key: other.Key(),
+		Call: actions.Call{Method: actions.Cancel, Variety: variety(other.Row()), OrderID: other.ID}, Priority: actions.PriorityExit,
+		OrderID: other.ID, Created: l.meta.Now}, l.o.Mode == DryRun)
 }
 
 // requestOf finds the request that placed an order: by tag, else by the order id that the broker answered.
@@ -176,7 +213,8 @@ func (l *Lane) reason(row *order.Update) (class, hint string) {
 	if l.o.Reasons == nil {
 		return string(actions.ClassOther), ""
 	}
-	return l.o.Reasons(row.StatusMessage, row.StatusMessageRaw)
+	c, hint := l.o.Reasons(row.StatusMessage, row.StatusMessageRaw, row.Status)
+	return string(c), hint
 }
 
 // closed says whether the order's session is over, so that a cancel without a word is the day's end.
@@ -278,6 +316,7 @@ func (l *Lane) arm(baseline bool) {
 		return
 	}
 	l.armed = true
+	l.lookEverywhere()
 	if baseline || l.meta.ArmedMode != l.o.Mode {
 		l.meta.ArmedMode = l.o.Mode
 	}
@@ -298,7 +337,7 @@ func (l *Lane) takeTrades(t *Trades) {
 		return
 	}
 	l.journalJSON(journal.InputTrades, t)
-	l.book.Touch(o.Key())
+	l.touchKey(o.Key())
 	l.dirty.orders[o.ID] = true
 }
 
@@ -328,6 +367,7 @@ func (l *Lane) takePositions(p *Positions) {
 	l.meta.Overnight, l.meta.NightsOf = carried, l.meta.Day
 	l.dirty.meta = true
 	l.book.SetOvernight(carried)
+	l.lookEverywhere()
 	if !l.meta.LastGood.IsZero() && order.DayOf(l.meta.LastGood) == l.meta.Day {
 		l.arm(false)
 	}
@@ -383,9 +423,17 @@ func (l *Lane) noteError(err error) {
 	}
 }
 
+// lookEverywhere makes every place be observed and every slot be derived.
+func (l *Lane) lookEverywhere() {
+	for _, k := range l.book.Keys() {
+		l.touchKey(k)
+	}
+	clear(l.idle)
+}
+
 func (l *Lane) anyUnknown() bool {
-	for _, r := range l.requests {
-		if r.State == actions.Unknown {
+	for id := range l.open {
+		if l.requests[id].State == actions.Unknown {
 			return true
 		}
 	}

@@ -47,6 +47,7 @@ func (l *Lane) assume(r *actions.Request) {
 	l.sent(r)
 	l.book.Tell(o, false, l.meta.Now) // what is only assumed is no event
 	l.dirty.orders[o.ID] = true
+	l.touchKey(o.Key())
 }
 
 // assumedTime makes an assumed change later than what it changes.
@@ -69,6 +70,9 @@ func (l *Lane) replacePlanned(u *order.Update) {
 		planned := actions.PlannedOrderID(tag[2:])
 		if _, ok := l.book.Order(planned); !ok || u.OrderID == planned {
 			continue
+		}
+		if old, ok := l.book.Order(planned); ok {
+			l.touchKey(old.Key())
 		}
 		l.book.Drop(planned)
 		r := l.requests[tag[2:]]

@@ -43,6 +43,13 @@ func (l *Lane) docs(c *journal.Commit) {
 	for _, id := range slices.Sorted(maps.Keys(l.dirty.told)) {
 		c.Docs = append(c.Docs, doc(docTold, id, l.told[id]))
 	}
+	for _, id := range slices.Sorted(maps.Keys(l.dirty.flats)) {
+		d := journal.Doc{Kind: docFlat, ID: id}
+		if l.flats[id] {
+			d.Body = []byte("true")
+		}
+		c.Docs = append(c.Docs, d)
+	}
 	for _, id := range slices.Sorted(maps.Keys(l.dirty.fired)) {
 		at := l.fired[id]
 		c.Docs = append(c.Docs, doc(docFired, id, &at))

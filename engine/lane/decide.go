@@ -202,10 +202,25 @@ func (l *Lane) decideWaiting() bool {
 		}
 		delete(l.runs, id)
 		l.dirty.runs[id] = true
+		l.complete(&run.Event)
 		l.amend(run, l.decideRule(&run.Event, r))
 		return true
 	}
 	return false
+}
+
+// complete gives an event the role and group that were not known when it was told.
+func (l *Lane) complete(e *order.Event) {
+	if e.Key.Tradingsymbol == "" || e.OrderID == "" || !l.book.OvernightKnown() {
+		return
+	}
+	h := l.book.Holding(order.Claimed, e.Key)
+	if e.Role == order.RoleUnknown {
+		e.Role = h.Role(e.OrderID)
+	}
+	if e.Group == "" {
+		e.Group = h.GroupOf(e.OrderID)
+	}
 }
 
 // amend adds a late decision to the journal: the event's row in this step, or a row of its own that replaces

@@ -54,7 +54,7 @@ func (l *Lane) wishExit(run *run, rule *rules.Rule, step *rules.Step, a *actions
 			TransactionType: side, Quantity: open, OrderType: "MARKET", MarketProtection: -1, Validity: "DAY"})
 		return
 	}
-	s := l.openExit(key, groups, a.ID, rule.Name)
+	s := l.openExit(key, groups, a.ID, rule.Name, run.Stands)
 	a.Slot = s.ID
 	l.changeAction(a, actions.Waiting, actions.WhyConfirm)
 }
@@ -94,26 +94,30 @@ func (l *Lane) winningSide(run *run) bool {
 }
 
 // openExit is the one exit slot of a position: asked for again, it is the same.
-func (l *Lane) openExit(k order.Key, groups []string, owner, rule string) *slot {
+func (l *Lane) openExit(k order.Key, groups []string, owner, rule string, stands actions.Standing) *slot {
 	id := fmt.Sprintf("exit %s %s", k.Instrument(), k.Product)
 	s, ok := l.slots[id]
 	if !ok {
 		s = &slot{ID: id, Kind: actions.SlotExit, Key: k}
-		l.slots[id] = s
+		l.addSlot(s)
 	}
-	if !s.Active {
-		s.Groups, s.Since, s.Blocked = nil, l.meta.Now, ""
+	w := &wish{Stands: stands}
+	if s.Active {
+		w.Groups = slices.Clone(s.Groups)
+	} else {
+		s.Blocked = ""
 	}
 	for _, g := range groups {
-		if !slices.Contains(s.Groups, g) {
-			s.Groups = append(s.Groups, g)
+		if !slices.Contains(w.Groups, g) {
+			w.Groups = append(w.Groups, g)
 		}
 	}
 	if before, ok := l.actions[s.Owner]; ok && before.ID != owner && before.Slot == s.ID && !before.State.Final() {
 		l.setAction(before, actions.Skipped, actions.WhySuperseded)
 	}
-	s.Active, s.Owner, s.Rule = true, owner, rule
-	l.dirty.slots[id] = true
+	s.Wish, s.Owner, s.Rule = w, owner, rule
+	l.touchSlot(s)
+	l.touchKey(k) // the stops and targets of the place hand over
 	return s
 }
 
@@ -271,7 +275,7 @@ func (l *Lane) closeExit(s *slot) {
 		return
 	}
 	s.Active, s.Blocked = false, ""
-	l.dirty.slots[s.ID] = true
+	l.touchSlot(s)
 }
 
 // exitRefused: a stop that can't be turned is cancelled and the quantity sold anew; an exit that is refused for
@@ -307,6 +311,8 @@ func (l *Lane) exitRefused(s *slot, so *slotOrder, r *actions.Request, e *action
 // exitState is the state of the action that asked for the exit.
 func (l *Lane) exitState(s *slot) (actions.State, string) {
 	switch {
+	case s.Wish != nil:
+		return actions.Waiting, actions.WhyConfirm
 	case !s.Active && l.o.Mode == DryRun:
 		return actions.Planned, ""
 	case !s.Active:

@@ -19,14 +19,23 @@ type Lane struct {
 	actions  map[string]*actions.Action
 	told     map[string]*told
 	fired    map[string]time.Time
+	flats    map[string]bool // groups that were told flat, by cause
 	dirty    dirty
+
+	// Indexes over the above, so that a step costs what changed and not what the day holds.
+	open      map[string]bool        // requests that are not final
+	ahead     map[string]bool        // orders whose claims are not confirmed
+	cancelled map[string]bool        // orders that we asked to end
+	hot       map[order.Key]bool     // places to look at: changed, or with something that lasts
+	idle      map[string]bool        // slots with nothing to do until their place changes
+	byPlace   map[order.Key][]string // slots by place
 
 	// Not kept: a new start begins with readings.
 	armed     bool
 	reading   bool      // a book reading is under way
 	readBegan time.Time // when the last one was asked for, good or not
 	readTimes []time.Time
-	failures  int // book readings in a row that failed
+	failures  int                  // book readings in a row that failed
 	asked     map[string]time.Time // trades and positions that were asked for
 	goodReads []time.Time          // starts of good readings, for refuting
 	started   time.Time
@@ -44,7 +53,9 @@ type Lane struct {
 func New(o Options, snap *journal.Snapshot, now time.Time) (*Lane, error) {
 	l := &Lane{o: o, book: order.NewBook(o.Account), slots: map[string]*slot{}, runs: map[string]*run{},
 		requests: map[string]*actions.Request{}, actions: map[string]*actions.Action{}, told: map[string]*told{},
-		fired: map[string]time.Time{}, dirty: newDirty(), asked: map[string]time.Time{}, links: map[string]string{}}
+		fired: map[string]time.Time{}, dirty: newDirty(), asked: map[string]time.Time{}, links: map[string]string{}, flats: map[string]bool{},
+		open: map[string]bool{}, ahead: map[string]bool{}, cancelled: map[string]bool{}, hot: map[order.Key]bool{},
+		idle: map[string]bool{}, byPlace: map[order.Key][]string{}}
 	if snap != nil {
 		if err := l.restore(snap); err != nil {
 			return nil, err
@@ -52,11 +63,11 @@ func New(o Options, snap *journal.Snapshot, now time.Time) (*Lane, error) {
 	}
 	l.advance(now)
 	l.started = l.meta.Now
-	for _, id := range sortedKeys(l.requests) {
+	for _, id := range l.openRequests() {
 		r := l.requests[id]
 		if r.State == actions.Running { // it may have left: only reading can tell
 			l.set(r, actions.Unknown, "")
-			r.Ended, r.Absent, r.AbsentEnd = l.meta.Now, 0, time.Time{}
+			r.Ended, r.Absent, r.AbsentLate = l.meta.Now, 0, 0
 		}
 	}
 	for _, id := range sortedKeys(l.actions) {
@@ -80,6 +91,7 @@ func (l *Lane) dropDryRun() {
 		delete(l.slots, id)
 		l.dirty.slots[id] = true
 	}
+	l.byPlace, l.idle = map[order.Key][]string{}, map[string]bool{}
 	for _, id := range sortedKeys(l.runs) {
 		delete(l.runs, id)
 		l.dirty.runs[id] = true
@@ -111,6 +123,7 @@ func (l *Lane) Step(now time.Time, grant Grant, inputs []Input) Batch {
 	l.settle(grant)
 	l.wantReads()
 	l.commit()
+	l.prune()
 	l.batch.Wake = l.wake()
 	return l.batch
 }
@@ -166,7 +179,7 @@ func (l *Lane) rollDay(day order.Day) {
 	if first {
 		return
 	}
-	for _, id := range sortedKeys(l.requests) {
+	for _, id := range l.openRequests() {
 		r := l.requests[id]
 		switch {
 		case r.State == actions.Unknown || r.State == actions.Running || r.State == actions.Accepted:
@@ -193,11 +206,56 @@ func (l *Lane) rollDay(day order.Day) {
 		delete(l.told, id)
 		l.dirty.told[id] = true
 	}
+	for _, id := range sortedKeys(l.flats) {
+		delete(l.flats, id)
+		l.dirty.flats[id] = true
+	}
 	l.book.Clear()
+	l.ahead, l.hot, l.idle, l.byPlace = map[string]bool{}, map[order.Key]bool{}, map[string]bool{}, map[order.Key][]string{}
 	l.asked = map[string]time.Time{}
 	if l.o.Assume {
 		l.book.SetOvernight(nil)
 	} else {
 		l.armed = false
 	}
+}
+
+// touchKey marks a place as changed: its groups are observed and its slots derived in this step.
+func (l *Lane) touchKey(k order.Key) {
+	l.book.Touch(k)
+	l.hot[k] = true
+	for _, id := range l.byPlace[k] {
+		delete(l.idle, id)
+	}
+}
+
+// addSlot keeps a new slot and finds it by its place.
+func (l *Lane) addSlot(s *slot) {
+	l.slots[s.ID] = s
+	l.byPlace[s.Key] = append(l.byPlace[s.Key], s.ID)
+	l.touchSlot(s)
+}
+
+// touchSlot marks a slot as changed.
+func (l *Lane) touchSlot(s *slot) {
+	l.dirty.slots[s.ID] = true
+	delete(l.idle, s.ID)
+}
+
+// prune forgets actions that ended and that nothing waits for; the store keeps them.
+func (l *Lane) prune() {
+	for id, a := range l.actions {
+		if !a.State.Final() {
+			continue
+		}
+		if _, needed := l.runs[a.Decision]; !needed && !l.owns(a) {
+			delete(l.actions, id)
+		}
+	}
+}
+
+// owns says whether the action is a slot's last word: its failure text is told with the slot.
+func (l *Lane) owns(a *actions.Action) bool {
+	s, ok := l.slots[a.Slot]
+	return ok && s.Owner == a.ID && !l.idle[s.ID]
 }

@@ -1,7 +1,10 @@
 package lane
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,19 +19,31 @@ func (l *Lane) observe() {
 	if !l.book.OvernightKnown() {
 		return
 	}
-	for _, k := range l.book.Keys() {
+	for _, k := range l.hotKeys() {
 		h := l.book.Holding(order.Claimed, k)
+		lasts := l.book.Holding(order.Confirmed, k).Surplus != 0 || len(h.Orphans) > 0
 		for _, g := range h.Groups {
 			l.observeFlat(g)
 			l.observeBare(g)
+			lasts = lasts || !g.Baseline && g.Open() > g.Covered()
 		}
 		l.observeOrphans(k, h)
 		l.observeSurplus(k)
+		if !lasts {
+			delete(l.hot, k)
+		}
 	}
 	if !l.o.Assume {
 		l.observeWaiting()
 		l.observeClosing()
 	}
+}
+
+// hotKeys are the places to look at, in a fixed order.
+func (l *Lane) hotKeys() []order.Key {
+	return slices.SortedFunc(maps.Keys(l.hot), func(a, b order.Key) int {
+		return cmp.Or(cmp.Compare(a.Exchange, b.Exchange), cmp.Compare(a.Tradingsymbol, b.Tradingsymbol), cmp.Compare(a.Product, b.Product))
+	})
 }
 
 // observeFlat tells once that a group's open quantity reached 0.
@@ -37,18 +52,18 @@ func (l *Lane) observeFlat(g *order.Group) {
 		return
 	}
 	cause := "flat " + g.Key.Instrument() + " " + g.Key.Product + " " + g.ID
-	t, ok := l.told[cause]
 	if g.Open() > 0 || g.Filled == 0 || g.Exited == 0 {
-		if ok && t.Event && g.Open() > 0 {
-			l.forget(cause) // it filled again: flat will be told anew
+		if l.flats[cause] && g.Open() > 0 { // it filled again: flat will be told anew
+			delete(l.flats, cause)
+			l.dirty.flats[cause] = true
 		}
 		return
 	}
-	if ok && t.Event {
+	if l.flats[cause] {
 		return
 	}
-	l.told[cause] = &told{Since: l.meta.Now, Event: true}
-	l.dirty.told[cause] = true
+	l.flats[cause] = true
+	l.dirty.flats[cause] = true
 	l.emit(order.Event{ID: actions.ID("event", l.o.Account, g.Key.Instrument(), g.Key.Product, g.ID, "flat", fmt.Sprint(g.Filled), fmt.Sprint(g.Exited)),
 		Kind: order.KindFlat, OrderID: firstOf(g.Entries), Group: g.ID, Key: g.Key, Cause: l.flatCause(g), Quantity: g.Filled})
 }
@@ -151,10 +166,10 @@ func (l *Lane) observeSurplus(k order.Key) {
 	s, ok := l.slots[id]
 	if !ok {
 		s = &slot{ID: id, Kind: actions.SlotExit, Key: k, Over: true, Group: "over"}
-		l.slots[id] = s
+		l.addSlot(s)
 	}
 	s.Active, s.Since, s.Blocked = true, l.meta.Now, ""
-	l.dirty.slots[id] = true
+	l.touchSlot(s)
 	surplus := max(h.Surplus, -h.Surplus)
 	l.emit(order.Event{ID: actions.ID("event", l.o.Account, k.Instrument(), k.Product, "over_exited", fmt.Sprint(h.Surplus), fmt.Sprint(s.generation(0))),
 		Kind: order.KindOverExited, Key: k, Quantity: surplus})
@@ -174,8 +189,8 @@ func (l *Lane) bookShows(k order.Key) bool {
 
 // pendingExit says whether an exit of the place is still under way: its own bookkeeping comes first.
 func (l *Lane) pendingExit(k order.Key) bool {
-	for _, r := range l.requests {
-		if r.Key == k && r.State.InFlight() && r.Call.Method == actions.Place {
+	for id := range l.open {
+		if r := l.requests[id]; r.Key == k && r.State.InFlight() && r.Call.Method == actions.Place {
 			return true
 		}
 	}

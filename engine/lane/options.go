@@ -3,6 +3,7 @@ package lane
 import (
 	"time"
 
+	"backstop/actions"
 	"backstop/engine/order"
 	"backstop/rules"
 )
@@ -31,16 +32,17 @@ type Instruments interface {
 }
 
 // Reasons maps what a broker wrote on a rejected or cancelled order to a class of actions.Reasons and a hint.
-type Reasons func(message, raw string) (class, hint string)
+type Reasons func(message, raw string, status order.Status) (class actions.Class, hint string)
 
 // Options are a lane's settings.
 type Options struct {
 	Account string
 	Label   string
 	Mode    Mode
-	Confirm bool // requests stand on the broker's own channel; false counts a postback as confirmed
-	Adopt   bool // act on the orders already in the book at the first arming (adopt: today)
-	Paper   bool // every message says PAPER
+	Confirm bool   // requests stand on the broker's own channel; false counts a postback as confirmed
+	Adopt   bool   // act on the orders already in the book at the first arming (adopt: today)
+	Paper   bool   // every message says PAPER
+	ChatID  string // of the channel that the settings make (TELEGRAM_CHAT_ID); "" for none
 
 	Rules       *rules.Set
 	Hours       Hours

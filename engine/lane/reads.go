@@ -11,7 +11,7 @@ import (
 var (
 	confirmReads  = []time.Duration{0, 500 * time.Millisecond, time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second, 20 * time.Second, 30 * time.Second}
 	acceptedReads = []time.Duration{time.Second, 3 * time.Second, 10 * time.Second, 11 * time.Second}
-	unknownReads  = []time.Duration{0, time.Second, 3 * time.Second, 10 * time.Second, 20 * time.Second, 21 * time.Second}
+	unknownReads  = []time.Duration{0, time.Second, 3 * time.Second, 10 * time.Second, 16 * time.Second, 20 * time.Second, 22 * time.Second}
 )
 
 // Paces of book readings (design.md): at once when the last is over a second old; beyond 20 a minute one in 3 s,
@@ -60,8 +60,8 @@ func (l *Lane) nextRead() time.Time {
 	if l.readNow || !l.armed {
 		sooner(l.started)
 	}
-	for _, o := range l.book.Orders() {
-		if !o.Claimed.IsZero() && l.waitsOn(o) {
+	for _, id := range sortedKeys(l.ahead) {
+		if o, ok := l.book.Order(id); ok && !o.Claimed.IsZero() && l.waitsOn(o) {
 			sooner(l.after(o.Claimed, confirmReads))
 		}
 	}
@@ -114,7 +114,7 @@ func (l *Lane) paced(due time.Time) time.Time {
 
 // anyBare says whether some open quantity has no live exit.
 func (l *Lane) anyBare() bool {
-	for _, k := range l.book.Keys() {
+	for k := range l.hot {
 		for _, g := range l.book.Holding(order.Claimed, k).Groups {
 			if !g.Baseline && g.Open() > g.Covered() {
 				return true

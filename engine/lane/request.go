@@ -13,6 +13,7 @@ import (
 // How long things take, and how long they are waited for.
 const (
 	absentFor   = 20 * time.Second // the last of three good reads without the tag begins so long after the send ended
+	absentLate  = 15 * time.Second // and two of them begin after this: one short book proves nothing
 	absentReads = 3
 	refuteAfter = 30 * time.Second // a claim that the book does not show by then is refuted
 	takenFor    = 10 * time.Second // an accepted change that no row shows by then was not made
@@ -30,7 +31,17 @@ func (l *Lane) set(r *actions.Request, s actions.State, why string) {
 	l.touch(r)
 }
 
-func (l *Lane) touch(r *actions.Request) { l.dirty.requests[r.ID] = true }
+func (l *Lane) touch(r *actions.Request) {
+	l.dirty.requests[r.ID] = true
+	if s, ok := l.slots[r.Slot]; ok {
+		delete(l.idle, s.ID)
+	}
+	if r.State.Final() {
+		delete(l.open, r.ID)
+		return
+	}
+	l.open[r.ID] = true
+}
 
 // noteOrderID remembers which order a placement became.
 func (l *Lane) noteOrderID(r *actions.Request) {
@@ -45,7 +56,7 @@ func (l *Lane) noteOrderID(r *actions.Request) {
 	for i := range s.Orders {
 		if so := &s.Orders[i]; so.Request == r.ID && so.OrderID != r.OrderID {
 			so.OrderID = r.OrderID
-			l.dirty.slots[s.ID] = true
+			l.touchSlot(s)
 		}
 	}
 }
@@ -53,10 +64,10 @@ func (l *Lane) noteOrderID(r *actions.Request) {
 // takeOutcome learns what the broker answered to a request that was sent.
 func (l *Lane) takeOutcome(out *Outcome) {
 	r, ok := l.requests[out.RequestID]
-	if !ok || r.State != actions.Running || out.Attempt != 0 && out.Attempt != r.Attempts {
+	if !ok || r.State != actions.Running && r.State != actions.Unknown || out.Attempt != 0 && out.Attempt != r.Attempts {
 		return
 	}
-	r.Ended, r.Absent, r.AbsentEnd = l.meta.Now, 0, time.Time{}
+	r.Ended, r.Absent, r.AbsentLate = l.meta.Now, 0, 0
 	if out.Err == nil {
 		r.Error = nil
 		if out.OrderID != "" {
@@ -91,7 +102,7 @@ func (l *Lane) sent(r *actions.Request) {
 	}
 	if so := s.orderOf(r); so != nil && r.Call.Method != actions.Cancel {
 		so.Sent = r.Call.Params
-		l.dirty.slots[s.ID] = true
+		l.touchSlot(s)
 	}
 }
 
@@ -121,7 +132,7 @@ func (l *Lane) reread(r *actions.Request) {
 	l.set(r, actions.Skipped, "being processed")
 	if s, ok := l.slots[r.Slot]; ok {
 		s.Reread = l.meta.Now
-		l.dirty.slots[s.ID] = true
+		l.touchSlot(s)
 		return
 	}
 	if o, ok := l.book.Order(r.Call.OrderID); ok && o.Seen(order.Confirmed).Live() && r.Attempts < 5 {
@@ -133,7 +144,7 @@ func (l *Lane) reread(r *actions.Request) {
 // settleUnknown looks for what is unknown in a good reading. A placement is absent only after three of them,
 // the last one long enough after the send, each whole.
 func (l *Lane) settleUnknown(read *Read, whole bool) {
-	for _, id := range sortedKeys(l.requests) {
+	for _, id := range l.openRequests() {
 		r := l.requests[id]
 		if r.State != actions.Unknown || !read.Began.After(r.Ended) {
 			continue
@@ -153,9 +164,12 @@ func (l *Lane) settleUnknown(read *Read, whole bool) {
 		if !whole {
 			continue
 		}
-		r.Absent, r.AbsentEnd = r.Absent+1, read.Ended
+		r.Absent++
+		if read.Began.Sub(r.Ended) >= absentLate {
+			r.AbsentLate++
+		}
 		l.touch(r)
-		if r.Absent >= absentReads && read.Began.Sub(r.Ended) >= absentFor {
+		if r.Absent >= absentReads && r.AbsentLate >= 2 && read.Began.Sub(r.Ended) >= absentFor {
 			l.set(r, actions.Waiting, actions.WhySettle)
 		}
 	}
@@ -190,7 +204,7 @@ func (l *Lane) shows(r *actions.Request, o *order.Order) bool {
 
 // observeRequests moves what was accepted to done, failed or again, by what the book and pushes show.
 func (l *Lane) observeRequests() {
-	for _, id := range sortedKeys(l.requests) {
+	for _, id := range l.openRequests() {
 		r := l.requests[id]
 		if r.State != actions.Accepted {
 			continue
@@ -221,7 +235,7 @@ func (l *Lane) observePlaced(r *actions.Request) {
 		l.set(r, actions.Done, "")
 		if slot, ok := l.slots[r.Slot]; ok && slot.First {
 			slot.First = false
-			l.dirty.slots[slot.ID] = true
+			l.touchSlot(slot)
 		}
 	}
 }
@@ -264,8 +278,9 @@ func (l *Lane) fail(r *actions.Request, e *actions.Error) {
 func (l *Lane) refute(read *Read) {
 	cutoff := l.meta.Now.Add(-2 * refuteAfter)
 	l.goodReads = slices.DeleteFunc(l.goodReads, func(t time.Time) bool { return t.Before(cutoff) })
-	for _, o := range l.book.Orders() {
-		if o.Claimed.IsZero() || read.Began.Before(o.Claimed.Add(refuteAfter)) {
+	for _, id := range sortedKeys(l.ahead) {
+		o, ok := l.book.Order(id)
+		if !ok || o.Claimed.IsZero() || read.Began.Before(o.Claimed.Add(refuteAfter)) {
 			continue
 		}
 		good := 0
@@ -281,8 +296,9 @@ func (l *Lane) refute(read *Read) {
 		if !o.Refute() {
 			continue
 		}
-		l.book.Touch(row.Key())
-		l.book.Touch(o.Key())
+		l.touchKey(row.Key())
+		l.touchKey(o.Key())
+		delete(l.ahead, o.ID)
 		l.dirty.orders[o.ID] = true
 		l.refuteRuns(o.ID)
 		l.emit(order.Event{ID: actions.ID("event", l.o.Account, o.ID, "refuted", fmt.Sprint(len(o.Refuted))), Kind: order.KindRefuted,
@@ -293,6 +309,12 @@ func (l *Lane) refute(read *Read) {
 
 // refuteRuns ends what waits for a claim that turned out wrong.
 func (l *Lane) refuteRuns(orderID string) {
+	for _, id := range sortedKeys(l.slots) {
+		if s := l.slots[id]; s.Wish != nil && s.Wish.Stands.OrderID == orderID {
+			s.Wish = nil
+			l.touchSlot(s)
+		}
+	}
 	for _, id := range sortedKeys(l.runs) {
 		run := l.runs[id]
 		if run.Event.OrderID != orderID {

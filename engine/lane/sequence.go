@@ -139,7 +139,7 @@ func (l *Lane) start(run *run, rule *rules.Rule, step *rules.Step) {
 	case "telegram":
 		l.message(a, rule, args, dry)
 	case "log":
-		text, _ := args.Text("text")
+		text := args.Text("text")
 		l.batch.Logs = append(l.batch.Logs, Log{"info", text, []any{"rule", rule.Name, "account", l.o.Account, "order_id", run.Event.OrderID}})
 		l.setAction(a, actions.Done, "")
 	default:
@@ -175,17 +175,14 @@ func (l *Lane) failAction(a *actions.Action, e *actions.Error) {
 
 // message queues a text for a channel; it never waits for a confirmation.
 func (l *Lane) message(a *actions.Action, rule *rules.Rule, args rules.Args, dry bool) {
-	text, _ := args.Text("text")
-	silent, _ := args.Bool("silent")
-	to, _ := args.Text("to")
-	m := l.messageTo(to, text, dry)
-	m.Silent = silent
+	m := l.messageTo(args.Text("to"), args.Text("text"), dry)
+	m.Silent = args.Bool("silent")
 	a.Message = &m
 	if l.o.Assume {
 		l.setAction(a, actions.Planned, "")
 		return
 	}
-	if m.Channel == "" {
+	if m.ChatID == "" {
 		l.failAction(a, &actions.Error{Class: actions.ClassInternal, Op: "telegram", Message: "no Telegram channel is set", Hint: "set TELEGRAM_BOT_TOKEN and TELEGRAM_CHAT_ID"})
 		return
 	}
@@ -207,15 +204,28 @@ func (l *Lane) messageTo(to, text string, dry bool) actions.Message {
 		return m
 	}
 	if to == "" {
-		to = l.o.Rules.TelegramDefault()
+		to = l.telegramDefault()
 	}
 	m.Channel = to
-	for _, c := range l.o.Rules.Channels() {
-		if c.Name == to {
-			m.ChatID = c.ChatID
-		}
+	if c, ok := l.o.Rules.Channel(to); ok {
+		m.ChatID = c.ChatID
+	} else if to == rules.SettingsChannel {
+		m.ChatID = l.o.ChatID
 	}
 	return m
+}
+
+// telegramDefault is where a message without `to` goes: alerts if that is Telegram, else the only Telegram
+// channel of the file, else the one that the settings make.
+func (l *Lane) telegramDefault() string {
+	set := l.o.Rules
+	if _, ok := set.Channel(set.Alerts()); ok {
+		return set.Alerts()
+	}
+	if all := set.Channels(); len(all) == 1 {
+		return all[0].Name
+	}
+	return rules.SettingsChannel
 }
 
 // maxTries is how often a message is offered before it fails: with the waits between, about a quarter of an hour.
@@ -267,7 +277,6 @@ func (l *Lane) cancelOrders(run *run, a *actions.Action, ids []string, dry bool)
 		if !ok || o.Seen(order.Claimed).Terminal() || l.cancelling(id) {
 			continue
 		}
-		l.takeWishBack(id)
 		row := o.Row()
 		variety := row.Variety
 		if variety == "" {
@@ -288,8 +297,8 @@ func (l *Lane) cancelOrders(run *run, a *actions.Action, ids []string, dry bool)
 
 // cancelling says whether a cancel of the order is under way.
 func (l *Lane) cancelling(id string) bool {
-	for _, r := range l.requests {
-		if r.Call.Method == actions.Cancel && r.Call.OrderID == id && !r.State.Final() {
+	for rid := range l.open {
+		if r := l.requests[rid]; r.Call.Method == actions.Cancel && r.Call.OrderID == id {
 			return true
 		}
 	}
@@ -301,9 +310,9 @@ func (l *Lane) takeWishBack(orderID string) {
 	for _, id := range sortedKeys(l.slots) {
 		s := l.slots[id]
 		for i := range s.Orders {
-			if s.Orders[i].OrderID == orderID && s.Active && s.Kind != actions.SlotExit {
-				s.Active = false
-				l.dirty.slots[id] = true
+			if s.Orders[i].OrderID == orderID && s.Kind != actions.SlotExit {
+				s.Active, s.Wish = false, nil
+				l.touchSlot(s)
 			}
 		}
 	}
@@ -315,7 +324,7 @@ func (l *Lane) siblings(run *run, args rules.Args) []string {
 	if g == nil {
 		return nil
 	}
-	want, given := args.Roles("roles")
+	want, given := args.Roles("roles"), args.Has("roles")
 	h := l.book.Holding(order.Claimed, run.Event.Key)
 	var ids []string
 	for _, o := range l.book.Orders() {

@@ -41,8 +41,14 @@ type live struct {
 func (l *Lane) deriveSlots() bool {
 	changed := false
 	for _, id := range sortedKeys(l.slots) {
+		if l.idle[id] {
+			continue
+		}
 		if l.deriveSlot(l.slots[id]) {
 			changed = true
+		}
+		if l.resting(l.slots[id]) {
+			l.idle[id] = true
 		}
 	}
 	l.refreshActions()
@@ -51,6 +57,7 @@ func (l *Lane) deriveSlots() bool {
 
 func (l *Lane) deriveSlot(s *slot) bool {
 	l.noteEnded(s)
+	l.takeWish(s)
 	if l.held(s) {
 		return false
 	}
@@ -61,6 +68,18 @@ func (l *Lane) deriveSlot(s *slot) bool {
 		steps = l.keepSteps(s)
 	}
 	return l.ask(s, steps)
+}
+
+// resting says whether a slot has nothing to do until its place changes: nothing open, live or under way.
+func (l *Lane) resting(s *slot) bool {
+	if !l.armed || s.Wish != nil || s.Kind == actions.SlotExit && s.Active || len(l.slotRequests(s)) > 0 || l.liveQuantity(s) > 0 {
+		return false
+	}
+	if a := l.actions[s.Owner]; a != nil && !a.State.Final() {
+		return false
+	}
+	g := l.group(order.Confirmed, s.Key, s.Group)
+	return s.Kind == actions.SlotExit || g != nil && g.Open() == 0
 }
 
 // held says whether nothing may be derived yet: a reading is owed, or the account is not armed.
@@ -387,7 +406,7 @@ func (l *Lane) drop(s *slot, r *actions.Request) {
 	l.set(r, actions.Skipped, why)
 	if r.Call.Method == actions.Place {
 		s.Orders = slices.DeleteFunc(s.Orders, func(so slotOrder) bool { return so.Request == r.ID && so.OrderID == "" })
-		l.dirty.slots[s.ID] = true
+		l.touchSlot(s)
 	}
 }
 
@@ -403,14 +422,7 @@ func (l *Lane) slotRequests(s *slot) []*actions.Request {
 
 // openRequests are the ids of requests that are not final, sorted.
 func (l *Lane) openRequests() []string {
-	var ids []string
-	for id, r := range l.requests {
-		if !r.State.Final() {
-			ids = append(ids, id)
-		}
-	}
-	slices.Sort(ids)
-	return ids
+	return sortedKeys(l.open)
 }
 
 // stepID names a step by the broker's facts: of a placement the slot, slice and generation; of a change the
@@ -475,7 +487,7 @@ func (l *Lane) write(s *slot, st step, id string) {
 	if st.method == actions.Place {
 		r.Call.Params.Tag = actions.Tag(id)
 		s.Orders = append(s.Orders, slotOrder{Slice: st.slice, Gen: s.generation(st.slice), Request: id})
-		l.dirty.slots[s.ID] = true
+		l.touchSlot(s)
 	}
 	l.newRequest(r, l.o.Mode == DryRun)
 	if a, ok := l.actions[s.Owner]; ok && !slices.Contains(a.Requests, id) {
@@ -508,7 +520,7 @@ func (l *Lane) newRequest(r *actions.Request, dry bool) {
 // refused learns that the broker refused a slot's request for good.
 func (l *Lane) refused(s *slot, r *actions.Request, e *actions.Error) {
 	so := s.orderOf(r)
-	l.dirty.slots[s.ID] = true
+	l.touchSlot(s)
 	switch {
 	case so == nil:
 	case r.Call.Method == actions.Place:
@@ -553,11 +565,13 @@ func (l *Lane) emitFailed(s *slot, r *actions.Request, e *actions.Error) {
 		OrderID: r.OrderID, Key: s.Key, Group: s.Group, Reason: string(e.Class), Hint: e.Hint, Message: e.Message, Cause: string(s.Kind)})
 }
 
-// beyondMarket exits by default where a first stop is refused because the market is already beyond it, but only
-// where its trigger lies on the losing side of the entry: a wrong sign never sells a healthy position.
+// beyondMarket exits by default where a stop, the first or one that replaces another, is refused because the
+// market is already beyond it: the position has lost what it was meant to lose. Only where its trigger lies on the
+// losing side of the entry: a wrong sign never sells a healthy position. A refused move comes as a modify and
+// leaves the old stop alive.
 func (l *Lane) beyondMarket(s *slot) {
 	g := l.group(order.Confirmed, s.Key, s.Group)
-	if g == nil || !s.First || !l.losingSide(s, g) {
+	if g == nil || !l.losingSide(s, g) {
 		return
 	}
 	if a := l.actions[s.Owner]; a != nil {
@@ -565,7 +579,7 @@ func (l *Lane) beyondMarket(s *slot) {
 			return // on_error replaces the default exit
 		}
 	}
-	l.openExit(s.Key, []string{s.Group}, s.Owner, s.Rule)
+	l.openExit(s.Key, []string{s.Group}, s.Owner, s.Rule, actions.Standing{})
 }
 
 func (l *Lane) losingSide(s *slot, g *order.Group) bool {
@@ -587,7 +601,7 @@ func (l *Lane) noteEnded(s *slot) {
 		}
 		if seen.Terminal() {
 			so.Ended = true
-			l.dirty.slots[s.ID] = true
+			l.touchSlot(s)
 			if s.Kind != actions.SlotExit && seen.Row.Status == order.StatusCancelled && so.Cancels == 0 && !l.cancelSent(so.OrderID) {
 				l.lostOrder(s, o)
 			}
@@ -599,12 +613,7 @@ func (l *Lane) noteEnded(s *slot) {
 
 // cancelSent says whether we asked for the order's end.
 func (l *Lane) cancelSent(orderID string) bool {
-	for _, r := range l.requests {
-		if r.Call.Method == actions.Cancel && r.Call.OrderID == orderID && (r.State.InFlight() || r.State == actions.Done) {
-			return true
-		}
-	}
-	return false
+	return l.cancelled[orderID]
 }
 
 // noteMoved: a price that a person moved stays moved.
@@ -626,13 +635,13 @@ func (l *Lane) noteMoved(s *slot, so *slotOrder, row *order.Update) {
 	} else {
 		s.Trigger, s.Limit, s.OrderType = row.TriggerPrice, row.Price, row.OrderType
 	}
-	l.dirty.slots[s.ID] = true
+	l.touchSlot(s)
 }
 
 // changing says whether a modify of ours is on its way or was never settled.
 func (l *Lane) changing(orderID string) bool {
-	for _, r := range l.requests {
-		if r.Call.Method == actions.Modify && r.Call.OrderID == orderID && r.State.InFlight() {
+	for id := range l.open {
+		if r := l.requests[id]; r.Call.Method == actions.Modify && r.Call.OrderID == orderID && r.State.InFlight() {
 			return true
 		}
 	}
@@ -655,7 +664,7 @@ func (l *Lane) lostOrder(s *slot, o *order.Order) {
 	now := l.meta.Now
 	over := l.o.Hours.SquareOff(s.Key.Exchange, s.Key.Product, now)
 	inside := l.o.Hours.IsOpen(s.Key.Exchange, now) && (over.IsZero() || now.Before(over))
-	l.dirty.slots[s.ID] = true
+	l.touchSlot(s)
 	switch {
 	case l.o.Assume:
 	case !inside:
@@ -670,7 +679,7 @@ func (l *Lane) lostOrder(s *slot, o *order.Order) {
 	}
 	s.Replaced = slices.DeleteFunc(append(s.Replaced, now), func(t time.Time) bool { return now.Sub(t) > replaceWithin })
 	if len(s.Replaced) > replaceMost && s.Kind == actions.SlotStop {
-		l.openExit(s.Key, []string{s.Group}, s.Owner, s.Rule)
+		l.openExit(s.Key, []string{s.Group}, s.Owner, s.Rule, actions.Standing{})
 	}
 }
 

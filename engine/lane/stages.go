@@ -3,7 +3,6 @@ package lane
 import (
 	"cmp"
 	"slices"
-	"time"
 
 	"backstop/actions"
 	"backstop/engine/order"
@@ -142,12 +141,18 @@ func (l *Lane) claim(r *actions.Request) {
 	}
 	r.Attempts++
 	r.Sent = l.meta.Now
+	if r.Call.Method == actions.Cancel {
+		l.cancelled[r.Call.OrderID] = true
+		if r.Slot == "" { // a rule's own word
+			l.takeWishBack(r.Call.OrderID)
+		}
+	}
 	if l.o.Mode == DryRun {
 		l.set(r, actions.Planned, "")
 		l.assume(r)
 		return
 	}
-	r.Absent, r.AbsentEnd = 0, time.Time{}
+	r.Absent, r.AbsentLate = 0, 0
 	l.set(r, actions.Running, "")
 	l.batch.Sends = append(l.batch.Sends, *r)
 	l.storyRequest(r)

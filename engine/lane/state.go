@@ -13,17 +13,17 @@ import (
 
 // meta is the account's own row: what is neither an order nor a slot.
 type meta struct {
-	Now       time.Time             `json:"now"`
-	Day       order.Day             `json:"day"`
-	ArmedMode Mode                  `json:"armed_mode,omitempty"` // the mode of the last arming; a change makes a new baseline
-	Overnight []order.Overnight     `json:"overnight,omitempty"`
-	NightsOf  order.Day             `json:"nights_of,omitempty"` // the day that Overnight is of
-	Dead      bool                  `json:"session_dead,omitempty"`
-	DeadWhy   string                `json:"session_why,omitempty"`
-	Paused    bool                  `json:"paused,omitempty"`
-	LastGood  time.Time             `json:"last_good_read,omitzero"` // when it began
-	Missed    Missed                `json:"missed,omitzero"`
-	Closing   map[string]order.Day  `json:"closing,omitempty"` // exchanges whose close was announced today
+	Now       time.Time            `json:"now"`
+	Day       order.Day            `json:"day"`
+	ArmedMode Mode                 `json:"armed_mode,omitempty"` // the mode of the last arming; a change makes a new baseline
+	Overnight []order.Overnight    `json:"overnight,omitempty"`
+	NightsOf  order.Day            `json:"nights_of,omitempty"` // the day that Overnight is of
+	Dead      bool                 `json:"session_dead,omitempty"`
+	DeadWhy   string               `json:"session_why,omitempty"`
+	Paused    bool                 `json:"paused,omitempty"`
+	LastGood  time.Time            `json:"last_good_read,omitzero"` // when it began
+	Missed    Missed               `json:"missed,omitzero"`
+	Closing   map[string]order.Day `json:"closing,omitempty"` // exchanges whose close was announced today
 }
 
 // slot is what desired state keeps at the broker. It outlives reload, renaming and removal of its rule.
@@ -37,6 +37,7 @@ type slot struct {
 	Groups []string         `json:"groups,omitempty"` // of an exit: the groups that it closes
 	Over   bool             `json:"over,omitempty"`   // an exit of what was exited beyond the position
 
+	Wish      *wish       `json:"wish,omitempty"` // written on a claim that the book has not confirmed yet
 	Active    bool        `json:"active"`
 	Left      string      `json:"left,omitempty"` // why it is left alone for good: a person cancelled it, the close came
 	Trigger   order.Price `json:"trigger,omitempty"`
@@ -56,6 +57,19 @@ type slot struct {
 	Replaced []time.Time `json:"replaced,omitempty"`
 	First    bool        `json:"first,omitempty"` // no order of it was ever live
 	Since    time.Time   `json:"since,omitzero"`  // of an exit
+}
+
+// wish is what a rule wrote last. It is taken when the confirmed layer has reached what it stands on: until
+// then the slot keeps what it has, so that a forged postback moves nothing and freezes nothing.
+type wish struct {
+	Stands    actions.Standing `json:"stands"`
+	Trigger   order.Price      `json:"trigger,omitempty"`
+	Limit     order.Price      `json:"limit,omitempty"`
+	OrderType string           `json:"order_type,omitempty"`
+	Price     order.Price      `json:"price,omitempty"`
+	Most      int64            `json:"most,omitempty"`
+	Keep      bool             `json:"keep,omitempty"` // the values stay as they are
+	Groups    []string         `json:"groups,omitempty"`
 }
 
 // slotOrder is one placement of a slot.
@@ -105,6 +119,7 @@ const (
 	docRun   = "run"
 	docTold  = "told"
 	docFired = "fired"
+	docFlat  = "flat"
 )
 
 // restore fills the lane from what the store kept.
@@ -115,8 +130,7 @@ func (l *Lane) restore(snap *journal.Snapshot) error {
 		}
 	}
 	for i := range snap.Requests {
-		r := snap.Requests[i]
-		l.requests[r.ID] = &r
+		l.index(&snap.Requests[i])
 	}
 	for i := range snap.Actions {
 		a := snap.Actions[i]
@@ -131,11 +145,27 @@ func (l *Lane) restore(snap *journal.Snapshot) error {
 			return fmt.Errorf("order %s: %w", row.OrderID, err)
 		}
 		l.book.Restore(&o)
+		l.hot[o.Key()] = true
+		l.ahead[o.ID] = !o.Claimed.IsZero()
 	}
 	if l.meta.NightsOf == l.meta.Day && l.meta.Day != "" {
 		l.book.SetOvernight(l.meta.Overnight)
 	}
 	return nil
+}
+
+// index takes a request that the store kept.
+func (l *Lane) index(r *actions.Request) {
+	l.requests[r.ID] = r
+	if !r.State.Final() {
+		l.open[r.ID] = true
+	}
+	switch {
+	case r.Call.Method == actions.Place && r.OrderID != "":
+		l.links[r.OrderID] = r.ID
+	case r.Call.Method == actions.Cancel && r.Attempts > 0 && r.State != actions.Failed:
+		l.cancelled[r.Call.OrderID] = true
+	}
 }
 
 func (l *Lane) restoreDoc(d journal.Doc) error {
@@ -144,8 +174,11 @@ func (l *Lane) restoreDoc(d journal.Doc) error {
 		return json.Unmarshal(d.Body, &l.meta)
 	case docSlot:
 		s := &slot{}
-		l.slots[d.ID] = s
-		return json.Unmarshal(d.Body, s)
+		if err := json.Unmarshal(d.Body, s); err != nil {
+			return err
+		}
+		l.slots[s.ID] = s
+		l.byPlace[s.Key] = append(l.byPlace[s.Key], s.ID)
 	case docRun:
 		r := &run{}
 		l.runs[d.ID] = r
@@ -154,6 +187,8 @@ func (l *Lane) restoreDoc(d journal.Doc) error {
 		t := &told{}
 		l.told[d.ID] = t
 		return json.Unmarshal(d.Body, t)
+	case docFlat:
+		l.flats[d.ID] = true
 	case docFired:
 		var at time.Time
 		err := json.Unmarshal(d.Body, &at)
@@ -170,12 +205,13 @@ type dirty struct {
 	slots    map[string]bool
 	runs     map[string]bool
 	told     map[string]bool
+	flats    map[string]bool
 	fired    map[string]bool
 	requests map[string]bool
 	actions  map[string]bool
 }
 
 func newDirty() dirty {
-	return dirty{orders: map[string]bool{}, slots: map[string]bool{}, runs: map[string]bool{}, told: map[string]bool{},
+	return dirty{orders: map[string]bool{}, slots: map[string]bool{}, runs: map[string]bool{}, told: map[string]bool{}, flats: map[string]bool{},
 		fired: map[string]bool{}, requests: map[string]bool{}, actions: map[string]bool{}}
 }

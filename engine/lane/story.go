@@ -155,4 +155,6 @@ func (l *Lane) View() View {
 }
 
 // groupOf is the group that an order belongs to on the claimed layer.
-func (l *Lane) groupOf(o *order.Order) string { return l.book.Holding(order.Claimed, o.Key()).GroupOf(o.ID) }
+func (l *Lane) groupOf(o *order.Order) string {
+	return l.book.Holding(order.Claimed, o.Key()).GroupOf(o.ID)
+}

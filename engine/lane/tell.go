@@ -45,6 +45,9 @@ func (l *Lane) alert(cause, text string) {
 		return
 	}
 	m := l.messageTo(l.o.Rules.Alerts(), text, l.o.Mode == DryRun)
+	if m.ChatID == "" {
+		return // no channel: the log has it
+	}
 	a := &actions.Action{ID: actions.ID("alert", l.o.Account, cause, l.meta.Now.UTC().Format(time.RFC3339Nano)), Account: l.o.Account,
 		Rule: "backstop", Type: "telegram", State: actions.Waiting, Message: &m, Created: l.meta.Now, Updated: l.meta.Now}
 	l.actions[a.ID] = a

@@ -34,18 +34,16 @@ func (l *Lane) wishStop(run *run, rule *rules.Rule, a *actions.Action, args rule
 	}
 	s := l.slotFor(actions.SlotStop, run, g, args)
 	a.Slot = s.ID
-	switch why := l.mayWrite(s, run, rule, &want, inst, args); {
+	w := &wish{Stands: run.Stands, Trigger: want.Trigger, Limit: want.Limit, OrderType: want.OrderType}
+	switch why := l.mayWrite(s, run, &want, inst, args); {
 	case why == "same":
+		w.Keep = true
 	case why != "":
 		l.setAction(a, actions.Skipped, why)
 		return
-	default:
-		s.Trigger, s.Limit, s.OrderType = want.Trigger, want.Limit, want.OrderType
-		s.Blocked = ""
 	}
-	mode, _ := args.Enum("if_cancelled"), true
-	s.Replace = mode == "replace"
-	l.own(s, a, rule)
+	s.Replace = args.Enum("if_cancelled") == "replace"
+	l.own(s, a, rule, w)
 }
 
 // wishTarget writes what is wanted of a group's target into its slot.
@@ -82,10 +80,7 @@ func (l *Lane) wishTarget(run *run, rule *rules.Rule, a *actions.Action, args ru
 		l.setAction(a, actions.Skipped, s.Left)
 		return
 	}
-	if !s.Person && (s.Price != price || s.Most != most) {
-		s.Price, s.Most, s.Blocked = price, most, ""
-	}
-	l.own(s, a, rule)
+	l.own(s, a, rule, &wish{Stands: run.Stands, Price: price, Most: most, Keep: s.Person})
 }
 
 // wishGroup is the open group that a stop or target is for; without one the action ends here.
@@ -127,31 +122,52 @@ func (l *Lane) echo(a *actions.Action, results map[string]any) {
 }
 
 // own makes the action the slot's last word; the one before, where it has not ended, is overtaken.
-func (l *Lane) own(s *slot, a *actions.Action, rule *rules.Rule) {
+func (l *Lane) own(s *slot, a *actions.Action, rule *rules.Rule, w *wish) {
 	if before, ok := l.actions[s.Owner]; ok && before.ID != a.ID && !before.State.Final() {
 		l.setAction(before, actions.Skipped, actions.WhySuperseded)
 	}
 	if s.Rule == "" {
 		s.Rule = rule.Name
 	}
-	s.Owner, s.Active = a.ID, true
+	s.Owner, s.Wish = a.ID, w
 	s.Assumed = a.Assumed
-	l.dirty.slots[s.ID] = true
+	l.touchSlot(s)
 	l.changeAction(a, actions.Waiting, actions.WhyConfirm)
+}
+
+// takeWish makes the slot's last wish its own once the confirmed layer has reached what it stands on.
+func (l *Lane) takeWish(s *slot) {
+	w := s.Wish
+	if w == nil || !l.stands(w.Stands) {
+		return
+	}
+	s.Wish = nil
+	l.touchSlot(s)
+	if s.Kind == actions.SlotExit {
+		s.Active, s.Since, s.Groups = true, l.meta.Now, w.Groups
+		return
+	}
+	s.Active = true
+	if w.Keep && (s.Trigger > 0 || s.Price > 0) {
+		return
+	}
+	if w.Trigger != s.Trigger || w.Limit != s.Limit || w.OrderType != s.OrderType || w.Price != s.Price || w.Most != s.Most {
+		s.Blocked = ""
+	}
+	s.Trigger, s.Limit, s.OrderType, s.Price, s.Most = w.Trigger, w.Limit, w.OrderType, w.Price, w.Most
 }
 
 // slotFor finds or opens the slot of a group, or of one fill with per: fill.
 func (l *Lane) slotFor(kind actions.SlotKind, run *run, g *order.Group, args rules.Args) *slot {
 	part, share := int64(0), int64(0)
-	if per, _ := args.Enum("per"), true; per == "fill" {
+	if args.Enum("per") == "fill" {
 		part, share = run.Event.Filled, run.Event.Fill
 	}
 	id := slotID(kind, g.Key, g.ID, part)
 	s, ok := l.slots[id]
 	if !ok {
 		s = &slot{ID: id, Kind: kind, Group: g.ID, Part: part, Share: share, Key: g.Key, First: true}
-		l.slots[id] = s
-		l.dirty.slots[id] = true
+		l.addSlot(s)
 	}
 	return s
 }
@@ -226,7 +242,7 @@ func (l *Lane) stopValues(g *order.Group, inst order.Instrument, args rules.Args
 		towards, away = order.Down, order.Up
 	}
 	w.Trigger = trigger.Round(inst.TickSize, towards)
-	w.OrderType, _ = args.Enum("order_type"), true
+	w.OrderType = args.Enum("order_type")
 	if w.OrderType == "" {
 		w.OrderType = "SL"
 	}
@@ -254,15 +270,19 @@ func (l *Lane) stopValues(g *order.Group, inst order.Instrument, args rules.Args
 }
 
 // mayWrite says why a new wish for a stop is not taken: "" takes it, "same" keeps what is there.
-func (l *Lane) mayWrite(s *slot, run *run, rule *rules.Rule, want *stopWish, inst order.Instrument, args rules.Args) string {
+func (l *Lane) mayWrite(s *slot, run *run, want *stopWish, inst order.Instrument, args rules.Args) string {
+	have := stopWish{Trigger: s.Trigger, Limit: s.Limit, OrderType: s.OrderType}
+	if w := s.Wish; w != nil && !w.Keep {
+		have = stopWish{Trigger: w.Trigger, Limit: w.Limit, OrderType: w.OrderType}
+	}
 	switch {
 	case s.Left != "":
 		return s.Left
 	case s.Person:
 		return "same" // a trigger that a person moved stays moved; the quantity is kept true
-	case s.Trigger == 0:
+	case have.Trigger == 0:
 		return ""
-	case s.Trigger == want.Trigger && s.Limit == want.Limit && s.OrderType == want.OrderType:
+	case have.Trigger == want.Trigger && have.Limit == want.Limit && have.OrderType == want.OrderType:
 		return "same"
 	case run.Rule == s.Rule && run.Event.Role == order.RoleEntry && run.Event.Fill > 0:
 		return ""
@@ -271,13 +291,12 @@ func (l *Lane) mayWrite(s *slot, run *run, rule *rules.Rule, want *stopWish, ins
 	if !ok {
 		step = stepTicks * inst.TickSize
 	}
-	if loosen, _ := args.Bool("loosen"); loosen {
+	if args.Bool("loosen") {
 		return ""
 	}
-	if move := (want.Trigger - s.Trigger) * order.Price(want.sign); move < step || move <= 0 {
+	if move := (want.Trigger - have.Trigger) * order.Price(want.sign); move < step || move <= 0 {
 		return "not towards profit by a step"
 	}
-	_ = rule
 	return ""
 }
 

@@ -2,6 +2,7 @@ package order
 
 import (
 	"cmp"
+	"fmt"
 	"hash/fnv"
 	"slices"
 	"time"
@@ -20,7 +21,11 @@ type version struct {
 
 func versionOf(u *Update) version {
 	h := fnv.New64a()
-	_, _ = h.Write(u.Raw) // a hash never fails to write
+	if len(u.Raw) > 0 {
+		_, _ = h.Write(u.Raw) // a hash never fails to write
+	} else { // an update that was made, not received: its values tell it from another of the same second
+		_, _ = fmt.Fprint(h, u.RawStatus, u.Status, valuesOf(u), u.FilledQuantity, u.PendingQuantity, u.StatusMessage, u.AveragePrice)
+	}
 	return version{!u.Interim, u.ExchangeUpdateTimestamp, u.OrderTimestamp, sourceRank(u.Source), u.Began, h.Sum64()}
 }
 
@@ -38,14 +43,8 @@ func sourceRank(s Source) int {
 }
 
 func (v version) compare(w version) int {
-	settled := func(b bool) int {
-		if b {
-			return 1
-		}
-		return 0
-	}
 	return cmp.Or(
-		cmp.Compare(settled(v.Settled), settled(w.Settled)),
+		cmp.Compare(rank(v.Settled), rank(w.Settled)),
 		v.Update.Compare(w.Update),
 		v.Order.Compare(w.Order),
 		cmp.Compare(v.Source, w.Source),
@@ -59,18 +58,17 @@ type Seen struct {
 	Known    bool      `json:"known,omitempty"`
 	Row      Update    `json:"row"`                  // Kite's fields; Status, fills and average are the joined ones
 	Version  version   `json:"version"`              // of the fields of Row that go both ways
+	Standing version   `json:"standing"`             // of Status and its messages: the greatest among the updates of that rank
 	Average  Price     `json:"average,omitempty"`    // told with AverageOf filled; Row.AveragePrice is set where it fits
 	Averaged int64     `json:"average_of,omitempty"` // the filled quantity that Average belongs to
 	Placed   time.Time `json:"placed,omitzero"`      // the earliest broker time seen of the order
 	FilledAt time.Time `json:"filled_at,omitzero"`   // the earliest broker time seen with a fill
 }
 
-// fold joins u into s and says whether anything that matters changed.
-func (s *Seen) fold(u *Update) (changed bool) {
-	before := s.substance()
-	v := versionOf(u)
+// fold joins u into s.
+func (s *Seen) fold(u *Update, v version) {
 	if !s.Known {
-		s.Known, s.Version, s.Row = true, v, *u
+		s.Known, s.Version, s.Standing, s.Row = true, v, v, *u
 		s.Row.Raw, s.Row.Tags = nil, nil
 	} else {
 		s.identity(u)
@@ -78,44 +76,66 @@ func (s *Seen) fold(u *Update) (changed bool) {
 			s.values(u)
 			s.Version = v
 		}
-		if u.Status.rank() > s.Row.Status.rank() {
+		if cmp.Or(cmp.Compare(u.Status.rank(), s.Row.Status.rank()), v.compare(s.Standing)) > 0 {
 			s.Row.Status, s.Row.RawStatus = u.Status, u.RawStatus
+			s.Row.StatusMessage, s.Row.StatusMessageRaw = u.StatusMessage, u.StatusMessageRaw
+			s.Standing = v
 		}
 		s.Row.FilledQuantity = max(s.Row.FilledQuantity, u.FilledQuantity)
+		s.Row.CancelledQuantity = max(s.Row.CancelledQuantity, u.CancelledQuantity)
 	}
-	if u.AveragePrice > 0 && (u.FilledQuantity > s.Averaged || u.FilledQuantity == s.Averaged && u.AveragePrice > s.Average) {
+	if u.AveragePrice > 0 && cmp.Or(cmp.Compare(u.FilledQuantity, s.Averaged), cmp.Compare(u.AveragePrice, s.Average)) > 0 {
 		s.Average, s.Averaged = u.AveragePrice, u.FilledQuantity
 	}
-	s.Row.AveragePrice = 0
-	if s.Averaged == s.Row.FilledQuantity && s.Averaged > 0 {
-		s.Row.AveragePrice = s.Average
-	}
+	s.fitAverage()
 	s.Placed = earliest(s.Placed, brokerTime(u))
 	if u.FilledQuantity > 0 {
 		s.FilledAt = earliest(s.FilledAt, brokerTime(u))
 	}
-	s.Row.CancelledQuantity = max(s.Row.CancelledQuantity, u.CancelledQuantity)
 	s.tags(u)
-	return before != s.substance()
+}
+
+// fitAverage shows the average where it is that of what is filled: another quantity's average is not known.
+func (s *Seen) fitAverage() {
+	s.Row.AveragePrice = 0
+	if s.Averaged == s.Row.FilledQuantity && s.Averaged > 0 {
+		s.Row.AveragePrice = s.Average
+	}
 }
 
 // identity joins the fields that never change once told: the greatest text wins, so that an absent one never
 // hides a told one, whatever came first.
 func (s *Seen) identity(u *Update) {
-	r := &s.Row
-	for _, f := range []struct {
-		have *string
-		got  string
-	}{
-		{&r.Account, u.Account}, {&r.ExchangeOrderID, u.ExchangeOrderID}, {&r.ParentOrderID, u.ParentOrderID},
-		{&r.PlacedBy, u.PlacedBy}, {&r.GUID, u.GUID}, {&r.Variety, u.Variety}, {&r.Exchange, u.Exchange},
-		{&r.Tradingsymbol, u.Tradingsymbol}, {&r.TransactionType, u.TransactionType}, {&r.Product, u.Product},
-		{&r.Tag, u.Tag},
-	} {
-		*f.have = max(*f.have, f.got)
+	have, got := identityOf(&s.Row), identityOf(u)
+	for i := range have {
+		*have[i] = max(*have[i], *got[i])
 	}
-	r.InstrumentToken = max(r.InstrumentToken, u.InstrumentToken)
-	r.AppID = max(r.AppID, u.AppID)
+	s.Row.InstrumentToken = max(s.Row.InstrumentToken, u.InstrumentToken)
+	s.Row.AppID = max(s.Row.AppID, u.AppID)
+}
+
+// identityOf are the texts of an order that never change once told.
+func identityOf(u *Update) [11]*string {
+	return [...]*string{&u.Account, &u.ExchangeOrderID, &u.ParentOrderID, &u.PlacedBy, &u.GUID, &u.Variety, &u.Exchange,
+		&u.Tradingsymbol, &u.TransactionType, &u.Product, &u.Tag}
+}
+
+// trust lets what the broker's own channels told stand over what postbacks claim: a postback's checksum covers
+// order_id and order_timestamp alone (kite-facts 1.4), so a right one may still name another instrument, side,
+// tag or average. A row of the broker's names the order whole, so that a tag or parent which it lacks is lacking.
+func (s *Seen) trust(k *Seen) {
+	if k.Averaged > 0 && k.Averaged >= s.Averaged {
+		s.Average, s.Averaged = k.Average, k.Averaged
+		s.fitAverage()
+	}
+	if !k.Row.placed() {
+		return
+	}
+	r, t := &s.Row, &k.Row
+	r.Exchange, r.Tradingsymbol, r.Product, r.TransactionType = t.Exchange, t.Tradingsymbol, t.Product, t.TransactionType
+	r.ParentOrderID, r.PlacedBy, r.Variety, r.Tag, r.Tags = t.ParentOrderID, t.PlacedBy, t.Variety, t.Tag, t.Tags
+	r.Account, r.ExchangeOrderID, r.GUID = cmp.Or(t.Account, r.Account), cmp.Or(t.ExchangeOrderID, r.ExchangeOrderID), cmp.Or(t.GUID, r.GUID)
+	r.InstrumentToken, r.AppID = cmp.Or(t.InstrumentToken, r.InstrumentToken), cmp.Or(t.AppID, r.AppID)
 }
 
 // values takes the fields that may go both ways.
@@ -124,9 +144,8 @@ func (s *Seen) values(u *Update) {
 	r.Quantity, r.DisclosedQuantity, r.PendingQuantity = u.Quantity, u.DisclosedQuantity, u.PendingQuantity
 	r.Price, r.TriggerPrice, r.MarketProtection = u.Price, u.TriggerPrice, u.MarketProtection
 	r.OrderType, r.Validity, r.ValidityTTL = u.OrderType, u.Validity, u.ValidityTTL
-	r.StatusMessage, r.StatusMessageRaw = u.StatusMessage, u.StatusMessageRaw
 	r.OrderTimestamp, r.ExchangeTimestamp, r.ExchangeUpdateTimestamp = u.OrderTimestamp, u.ExchangeTimestamp, u.ExchangeUpdateTimestamp
-	r.Source, r.Received, r.Began = u.Source, u.Received, u.Began
+	r.Source, r.Received, r.Began, r.Interim = u.Source, u.Received, u.Began, u.Interim
 }
 
 func (s *Seen) tags(u *Update) {
@@ -139,18 +158,19 @@ func (s *Seen) tags(u *Update) {
 
 // substance is what counts as a change: a later look at the same state is a duplicate.
 type substance struct {
-	known                             bool
-	status                            Status
-	filled, quantity                  int64
-	price, trigger, average           Price
-	orderType, symbol, side, tag, msg string
-	tags                              int
+	known                                     bool
+	status                                    Status
+	filled, quantity, placed, filledAt        int64
+	price, trigger, average                   Price
+	orderType, side, tag, parent, by, message string
+	key                                       Key
+	tags                                      int
 }
 
 func (s *Seen) substance() substance {
 	r := &s.Row
-	return substance{s.Known, r.Status, r.FilledQuantity, r.Quantity, r.Price, r.TriggerPrice, r.AveragePrice,
-		r.OrderType, r.Tradingsymbol, r.TransactionType, r.Tag, r.StatusMessage, len(r.Tags)}
+	return substance{s.Known, r.Status, r.FilledQuantity, r.Quantity, s.Placed.Unix(), s.FilledAt.Unix(), r.Price, r.TriggerPrice,
+		r.AveragePrice, r.OrderType, r.TransactionType, r.Tag, r.ParentOrderID, r.PlacedBy, r.StatusMessage, r.Key(), len(r.Tags)}
 }
 
 // Terminal says whether nothing can follow on this layer.

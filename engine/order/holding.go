@@ -6,96 +6,6 @@ import (
 	"time"
 )
 
-// Group is an entry and the exits behind it, as derived from the orders of one layer. It is never stored.
-type Group struct {
-	ID       string // the first entry's order id, or "overnight"
-	Key      Key
-	Sign     int64 // +1 bought, -1 sold
-	Tag      string
-	Entries  []string
-	Exits    []string // orders that reduced it or stand ready to, oldest first
-	Filled   int64
-	Exited   int64
-	Live     []Cover          // live exits and how much of the group each covers
-	Baseline bool             // its entry was in the book before the first arming, or it was carried in
-	Carried  bool             // overnight
-	LastExit string           // the order whose fill reduced it last
-	ByOrder  map[string]int64 // how much each exit order took
-	value    int64            // entry quantity x average, where known
-	valued   int64            // the entry quantity that value covers
-	realized int64
-	unknown  bool // some average that realized needs is not told
-}
-
-// Cover is a live exit's part for a group.
-type Cover struct {
-	OrderID  string
-	Role     Role
-	Quantity int64
-	Linked   bool // ours
-}
-
-// Open is what was entered and not exited; never negative.
-func (g *Group) Open() int64 { return max(0, g.Filled-g.Exited) }
-
-// Covered is how much of the open quantity has a live exit: stops and exits add up, a target covers what a
-// stop does too.
-func (g *Group) Covered() int64 {
-	var stops, targets, exits int64
-	for _, c := range g.Live {
-		switch c.Role {
-		case RoleStopLoss:
-			stops += c.Quantity
-		case RoleTarget:
-			targets += c.Quantity
-		default:
-			exits += c.Quantity
-		}
-	}
-	return min(g.Open(), exits+max(stops, targets))
-}
-
-// Adopted is how much live exits that Backstop did not place will take.
-func (g *Group) Adopted() int64 {
-	var n int64
-	for _, c := range g.Live {
-		if !c.Linked {
-			n += c.Quantity
-		}
-	}
-	return min(n, g.Open())
-}
-
-// Side is the entry's transaction type.
-func (g *Group) Side() string {
-	if g.Sign < 0 {
-		return Sell
-	}
-	return Buy
-}
-
-// ExitSide is the transaction type that reduces the group.
-func (g *Group) ExitSide() string {
-	if g.Sign < 0 {
-		return Buy
-	}
-	return Sell
-}
-
-// EntryPrice is the average price of the entries, and whether Kite has told it for all that is filled.
-func (g *Group) EntryPrice() (Price, bool) {
-	if g.Filled == 0 || g.valued != g.Filled {
-		return 0, false
-	}
-	return Price(g.value / g.Filled), true
-}
-
-// Realized is the profit of what was exited, before charges, and whether all averages it needs are told.
-func (g *Group) Realized() (Price, bool) {
-	_, known := g.EntryPrice()
-	return Price(g.realized), g.Exited == 0 || known && !g.unknown
-}
-
 // Part is how one order's fill was used: first what reduced, then what entered.
 type Part struct {
 	Group    string
@@ -108,12 +18,15 @@ type Holding struct {
 	Key      Key
 	Position int64 // signed: overnight plus every fill
 	Groups   []*Group
-	Surplus  int64 // signed: what is held beyond the open groups: more was exited than entered
+	Surplus  int64    // signed: what is held beyond the open groups: more was exited than entered
+	Orphans  []string // live exits with nothing behind them
+	Realized Price    // of all groups whose averages are told
+	layer    Layer
+	byID     map[string]*Group
+	open     []*Group // those not yet flat, oldest first
 	roles    map[string]Role
 	member   map[string]string
 	parts    map[string][]Part
-	Orphans  []string // live exits with nothing behind them
-	Realized Price    // of all groups
 }
 
 // Role is an order's part. It is RoleUnknown for an order of another place.
@@ -127,12 +40,8 @@ func (h *Holding) Parts(orderID string) []Part { return h.parts[orderID] }
 
 // Group is one group by id.
 func (h *Holding) Group(id string) (*Group, bool) {
-	for _, g := range h.Groups {
-		if g.ID == id {
-			return g, true
-		}
-	}
-	return nil, false
+	g, ok := h.byID[id]
+	return g, ok
 }
 
 // carriedGroup is the id of what was carried in from an earlier day at a place.
@@ -145,27 +54,46 @@ func (b *Book) Holding(l Layer, k Key) *Holding {
 	if h, ok := b.cache[l][k]; ok {
 		return h
 	}
-	h := &Holding{Key: k, roles: map[string]Role{}, member: map[string]string{}, parts: map[string][]Part{}}
+	h := &Holding{Key: k, layer: l, byID: map[string]*Group{}, roles: map[string]Role{}, member: map[string]string{}, parts: map[string][]Part{}}
 	if o, ok := b.carried[k]; ok {
 		h.carry(o)
 	}
-	filled, rest := b.split(l, k)
+	all := b.at(k)
+	fills, rest := b.split(l, all)
 	history := []mark{{time.Time{}, h.Position}}
-	for _, o := range filled {
-		b.fill(h, o, l)
-		history = append(history, mark{o.Seen(l).FilledAt, h.Position})
+	for _, f := range fills {
+		b.fill(h, f.Order)
+		history = append(history, mark{f.at, h.Position})
 	}
 	for _, o := range rest {
-		b.stand(h, o, l, history)
+		b.stand(h, o, history)
 	}
 	for _, g := range h.Groups {
 		h.Surplus -= g.Open() * g.Sign
-		h.Realized += Price(g.realized)
+		if realized, told := g.Realized(); told {
+			h.Realized += realized
+		}
 	}
 	h.Surplus += h.Position
-	b.cover(h, l)
+	h.cover(all)
+	for _, g := range h.Groups {
+		slices.SortFunc(g.Exits, compareIDs)
+	}
 	b.cache[l][k] = h
 	return h
+}
+
+// at are the orders of a place, oldest first.
+func (b *Book) at(k Key) []*Order {
+	list := b.byKey[k]
+	if list == nil {
+		return nil
+	}
+	all := list.sorted()
+	if slices.ContainsFunc(all, func(o *Order) bool { return o.Key() != k }) { // a refuted claim took an order away
+		all = slices.DeleteFunc(slices.Clone(all), func(o *Order) bool { return o.Key() != k })
+	}
+	return all
 }
 
 // mark is the position after the fills up to a moment.
@@ -179,41 +107,74 @@ func (h *Holding) carry(o Overnight) {
 	if o.Quantity < 0 {
 		g.Sign, g.Filled = -1, -o.Quantity
 	}
-	if o.AveragePrice > 0 {
-		g.value, g.valued = int64(o.AveragePrice)*g.Filled, g.Filled
-	}
+	g.entered.add(g.Filled, o.AveragePrice, o.AveragePrice > 0)
 	h.Position = o.Quantity
-	h.Groups = append(h.Groups, g)
+	h.begin(g)
 }
 
-// split gives the orders of a place with fills in exchange time, and those without by id.
-func (b *Book) split(l Layer, k Key) (filled, rest []*Order) {
-	for _, o := range b.byKey[k] {
+func (h *Holding) begin(g *Group) {
+	h.Groups, h.open = append(h.Groups, g), append(h.open, g)
+	h.byID[g.ID] = g
+}
+
+// filled is an order with fills and its turn among them.
+type filled struct {
+	*Order
+	at     time.Time
+	id     string
+	behind bool // it has the turn after the order that it stands behind
+}
+
+// split gives the orders of a place with fills in exchange time, and those without by id. An exit never has its
+// turn before the entry that it was placed behind: the broker's clock has only seconds, and what is left of a
+// partial fill's time is often that of the whole.
+func (b *Book) split(l Layer, all []*Order) (fills []filled, rest []*Order) {
+	for _, o := range all {
 		s := o.Seen(l)
 		switch {
 		case s.Known && s.Row.FilledQuantity > 0:
-			filled = append(filled, o)
+			f := filled{o, s.FilledAt, o.ID, false}
+			if e, ok := b.orders[o.behind()]; ok && e.Seen(l).Row.FilledQuantity > 0 &&
+				cmp.Or(e.Seen(l).FilledAt.Compare(f.at), compareIDs(e.ID, f.id)) > 0 {
+				f = filled{o, e.Seen(l).FilledAt, e.ID, true}
+			}
+			fills = append(fills, f)
 		case s.Known || o.Link != nil:
 			rest = append(rest, o)
 		}
 	}
-	slices.SortFunc(filled, func(x, y *Order) int {
-		return cmp.Or(x.Seen(l).FilledAt.Compare(y.Seen(l).FilledAt), compareIDs(x.ID, y.ID))
+	slices.SortFunc(fills, func(x, y filled) int {
+		return cmp.Or(x.at.Compare(y.at), compareIDs(x.id, y.id), cmp.Compare(rank(x.behind), rank(y.behind)), compareIDs(x.ID, y.ID))
 	})
-	slices.SortFunc(rest, func(x, y *Order) int { return compareIDs(x.ID, y.ID) })
-	return filled, rest
+	return fills, rest
+}
+
+// rank is 1 for true.
+func rank(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// behind is the entry that an order was placed behind, "" for none.
+func (o *Order) behind() string {
+	if o.Link != nil {
+		return o.Link.Group
+	}
+	return o.Row().ParentOrderID
 }
 
 // fill uses up one order's fill: what reduces goes to its group or the oldest open ones, the rest enters.
-func (b *Book) fill(h *Holding, o *Order, l Layer) {
-	sign, left := o.Sign(), o.Seen(l).Row.FilledQuantity
-	average, told := o.Average(l)
+func (b *Book) fill(h *Holding, o *Order) {
+	sign, left := o.Sign(), o.Seen(h.layer).Row.FilledQuantity
+	average, told := o.Average(h.layer)
 	before := h.Position
 	h.Position += sign * left
 	role, own := b.claimedRole(h, o, sign)
 	switch {
 	case o.Link != nil && o.Link.Role.IsExit():
-		left = h.reduce(o, own, left, average, told, true)
+		left = h.reduce(o, own, left, average, told)
 		if left > 0 { // beyond what was open: an exit of ours never becomes an entry
 			h.parts[o.ID] = append(h.parts[o.ID], Part{Group: h.member[o.ID], Exit: true, Quantity: left})
 		}
@@ -221,12 +182,12 @@ func (b *Book) fill(h *Holding, o *Order, l Layer) {
 		return
 	case before*sign < 0: // opposite to what is held
 		can := min(left, max(before, -before))
-		rest := h.reduce(o, own, can, average, told, false)
+		rest := h.reduce(o, own, can, average, told)
 		if rest > 0 {
 			h.parts[o.ID] = append(h.parts[o.ID], Part{Exit: true, Quantity: rest})
 		}
 		left -= can
-		h.roles[o.ID] = cmp.Or(role, exitRole(o, h, own))
+		h.roles[o.ID] = cmp.Or(role, h.typeRole(o, own != nil))
 	}
 	if left == 0 {
 		return
@@ -240,37 +201,37 @@ func (b *Book) fill(h *Holding, o *Order, l Layer) {
 	h.roles[o.ID] = RoleEntry
 }
 
-// claimedRole is the role of an order that is known to belong to a group: a cover order's leg, or an order
-// with the group's own tag; and that group.
+// claimedRole is the role of an order that is known to belong to a group: one of ours, a cover order's leg, or
+// an order with the group's own tag; and that group, where it has fills.
 func (b *Book) claimedRole(h *Holding, o *Order, sign int64) (Role, *Group) {
 	if o.Link != nil {
-		g, _ := h.Group(o.Link.Group)
-		return o.Link.Role, g
+		return o.Link.Role, h.byID[o.Link.Group]
 	}
 	row := o.Row()
-	if row.ParentOrderID != "" {
-		if g, ok := h.Group(h.member[row.ParentOrderID]); ok && g.Sign == -sign {
-			return typeRole(row.OrderType, true), g
+	if parent, ok := b.orders[row.ParentOrderID]; ok && parent.Sign() == -sign {
+		g := h.byID[h.member[parent.ID]]
+		if g != nil && g.Sign != -sign {
+			g = nil
 		}
+		return h.typeRole(o, true), g
 	}
 	if row.Tag != "" {
-		for _, g := range h.Groups {
+		for _, g := range h.open {
 			if g.Tag == row.Tag && g.Open() > 0 && g.Sign == -sign {
-				return typeRole(row.OrderType, true), g
+				return h.typeRole(o, true), g
 			}
 		}
 	}
 	return RoleUnknown, nil
 }
 
-// exitRole is the role of an exit that Backstop did not place.
-func exitRole(o *Order, h *Holding, own *Group) Role { return typeRole(o.Row().OrderType, own != nil) }
-
-func typeRole(orderType string, inGroup bool) Role {
+// typeRole is the role of an exit that Backstop did not place.
+func (h *Holding) typeRole(o *Order, inGroup bool) Role {
+	row := &o.Seen(h.layer).Row
 	switch {
-	case orderType == "SL" || orderType == "SL-M":
+	case row.OrderType == "SL" || row.OrderType == "SL-M":
 		return RoleStopLoss
-	case orderType == "LIMIT" && inGroup:
+	case row.OrderType == "LIMIT" && inGroup:
 		return RoleTarget
 	default:
 		return RoleExit
@@ -284,8 +245,10 @@ func alwaysExit(o *Order) bool {
 }
 
 // reduce takes quantity off own, then off the oldest open groups on the other side, and returns what found none.
-func (h *Holding) reduce(o *Order, own *Group, quantity int64, average Price, told, linked bool) int64 {
-	take := func(g *Group, n int64) {
+// An exit that Backstop placed behind one group reduces that one alone.
+func (h *Holding) reduce(o *Order, own *Group, quantity int64, average Price, told bool) int64 {
+	take := func(g *Group) {
+		n := min(quantity, g.Open())
 		if n <= 0 {
 			return
 		}
@@ -297,36 +260,29 @@ func (h *Holding) reduce(o *Order, own *Group, quantity int64, average Price, to
 		quantity -= n
 	}
 	if own != nil {
-		n := min(quantity, own.Open())
-		if linked && o.Link.Group != "" { // ours reduces its own group alone; the rest is surplus
-			h.member[o.ID] = own.ID
-			take(own, n)
-			return quantity
-		}
-		take(own, n)
+		h.member[o.ID] = own.ID
+		take(own)
+		h.dropFlat()
 	}
-	for _, g := range h.Groups {
+	if o.Link != nil && o.Link.Group != "" {
+		return quantity
+	}
+	for _, g := range h.open {
 		if quantity == 0 {
 			break
 		}
-		if g.Sign == -o.Sign() && g != own {
-			take(g, min(quantity, g.Open()))
+		if g.Sign == -o.Sign() {
+			take(g)
 		}
 	}
+	h.dropFlat()
 	return quantity
 }
 
-func (g *Group) exit(orderID string, n int64, average Price, told bool) {
-	if !slices.Contains(g.Exits, orderID) {
-		g.Exits = append(g.Exits, orderID)
-	}
-	g.Exited += n
-	g.ByOrder[orderID] += n
-	g.LastExit = orderID
-	if entry, ok := g.EntryPrice(); ok && told {
-		g.realized += (int64(average) - int64(entry)) * n * g.Sign
-	} else {
-		g.unknown = true
+// dropFlat takes the flat groups out of the open ones, where the oldest is flat: cheap often, whole in the end.
+func (h *Holding) dropFlat() {
+	if len(h.open) > 0 && h.open[0].Open() == 0 {
+		h.open = slices.DeleteFunc(h.open, func(g *Group) bool { return g.Open() == 0 })
 	}
 }
 
@@ -334,30 +290,28 @@ func (g *Group) exit(orderID string, n int64, average Price, told bool) {
 func (h *Holding) enter(o *Order, sign, quantity int64, average Price, told bool) {
 	var g *Group
 	if tag := o.Row().Tag; tag != "" {
-		for _, have := range h.Groups {
-			if have.Tag == tag && have.Sign == sign {
+		for _, have := range h.open {
+			if have.Tag == tag && have.Sign == sign && have.Open() > 0 {
 				g = have
 			}
 		}
 	}
 	if g == nil {
-		g = &Group{ID: o.ID, Key: h.Key, Sign: sign, Tag: o.Row().Tag, Baseline: o.Baseline, ByOrder: map[string]int64{}}
-		h.Groups = append(h.Groups, g)
+		g = &Group{ID: o.ID, Key: h.Key, Sign: sign, Tag: o.Row().Tag, Baseline: true, ByOrder: map[string]int64{}}
+		h.begin(g)
 	}
 	g.Entries = append(g.Entries, o.ID)
+	g.Baseline = g.Baseline && o.Baseline // what was entered after the first arming is looked after
 	g.Filled += quantity
-	if told {
-		g.value += int64(average) * quantity
-		g.valued += quantity
-	}
+	g.entered.add(quantity, average, told)
 	h.parts[o.ID] = append(h.parts[o.ID], Part{Group: g.ID, Quantity: quantity})
 	h.member[o.ID] = g.ID
 }
 
 // stand gives a role to an order without fills: against the position that it met when it was placed, or that
-// stands now, whichever it would reduce.
-func (b *Book) stand(h *Holding, o *Order, l Layer, history []mark) {
-	sign := o.Sign()
+// stands now while it lives, whichever it would reduce.
+func (b *Book) stand(h *Holding, o *Order, history []mark) {
+	sign, s := o.Sign(), o.Seen(h.layer)
 	role, own := b.claimedRole(h, o, sign)
 	if own != nil {
 		h.member[o.ID] = own.ID
@@ -365,68 +319,79 @@ func (b *Book) stand(h *Holding, o *Order, l Layer, history []mark) {
 	switch {
 	case role != RoleUnknown:
 		h.roles[o.ID] = role
-	case alwaysExit(o), h.Position*sign < 0, met(history, o.Seen(l).Placed)*sign < 0:
-		h.roles[o.ID] = exitRole(o, h, own)
+	case alwaysExit(o), s.Live() && h.Position*sign < 0, met(history, s.Placed)*sign < 0:
+		h.roles[o.ID] = h.typeRole(o, false)
 	default:
 		h.roles[o.ID] = RoleEntry
-		if h.member[o.ID] == "" {
-			h.member[o.ID] = o.ID
-		}
+		h.member[o.ID] = o.ID
 	}
 }
 
 // met is the position at a moment; seconds are all the broker tells, so fills of the same second count.
 func met(history []mark, at time.Time) int64 {
-	position := history[0].position
-	for _, m := range history {
-		if !m.at.After(at) {
-			position = m.position
+	after, _ := slices.BinarySearchFunc(history[1:], at, func(m mark, at time.Time) int {
+		if m.at.After(at) {
+			return 1
 		}
-	}
-	return position
+		return -1
+	})
+	return history[after].position
 }
 
-// cover spreads the live exits over the open groups: ours over their own, adopted ones over the oldest.
-func (b *Book) cover(h *Holding, l Layer) {
-	free := map[*Group]int64{} // what adopted exits may still cover
-	for _, g := range h.Groups {
-		free[g] = g.Open()
+// cover spreads the live exits over the open groups: ours over their own, adopted ones over the group that they
+// belong to, then the oldest. A stop and a target may stand before the same quantity: only one of them fills.
+func (h *Holding) cover(all []*Order) {
+	type shelf struct {
+		group string
+		role  Role
 	}
-	live := slices.Clone(b.byKey[h.Key])
-	slices.SortFunc(live, func(x, y *Order) int { return compareIDs(x.ID, y.ID) })
-	for _, o := range live {
-		remaining, role := o.Seen(l).Remaining(), h.roles[o.ID]
+	used := map[shelf]int64{} // what adopted exits of a role cover already
+	for _, o := range all {
+		remaining, role, sign := o.Seen(h.layer).Remaining(), h.roles[o.ID], o.Sign()
 		if remaining == 0 || !role.IsExit() {
 			continue
 		}
-		covered := int64(0)
+		behind := int64(0) // the open quantity that it could reduce
 		put := func(g *Group, n int64, linked bool) {
-			if n <= 0 {
+			behind += g.Open()
+			if g.Open() == 0 {
 				return
-			}
-			covered += n
-			g.Live = append(g.Live, Cover{o.ID, role, n, linked})
-			if !slices.Contains(g.Exits, o.ID) {
-				g.Exits = append(g.Exits, o.ID)
 			}
 			if h.member[o.ID] == "" {
 				h.member[o.ID] = g.ID
 			}
+			if n > 0 {
+				remaining -= n
+				g.Live = append(g.Live, Cover{o.ID, role, n, linked})
+			}
+			if g.ByOrder[o.ID] == 0 && (n > 0 || h.member[o.ID] == g.ID) {
+				g.Exits = append(g.Exits, o.ID)
+			}
 		}
 		if o.Link != nil && o.Link.Group != "" {
-			if g, ok := h.Group(o.Link.Group); ok {
+			if g := h.byID[o.Link.Group]; g != nil {
 				put(g, min(remaining, g.Open()), true)
 			}
 		} else {
-			for _, g := range h.Groups {
-				if g.Sign == -o.Sign() && covered < remaining {
-					n := min(remaining-covered, free[g])
-					free[g] -= max(0, n)
-					put(g, n, o.Link != nil)
+			adopt := func(g *Group) {
+				n := min(remaining, g.Open()-used[shelf{g.ID, role}])
+				used[shelf{g.ID, role}] += n
+				put(g, n, o.Link != nil)
+			}
+			own := h.byID[h.member[o.ID]]
+			if own != nil && own.Sign == -sign {
+				adopt(own)
+			}
+			for _, g := range h.open {
+				if remaining == 0 {
+					break
+				}
+				if g != own && g.Sign == -sign {
+					adopt(g)
 				}
 			}
 		}
-		if covered == 0 {
+		if behind == 0 {
 			h.Orphans = append(h.Orphans, o.ID)
 		}
 	}

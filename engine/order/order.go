@@ -2,7 +2,6 @@ package order
 
 import (
 	"cmp"
-	"hash/fnv"
 	"maps"
 	"slices"
 	"time"
@@ -83,7 +82,7 @@ func SignOf(transactionType string) int64 {
 }
 
 // Average is the average price of what is filled on a layer, and whether Kite has told it: with the order once
-// complete, else by its trades. An order without fills has none.
+// complete, else by its trades, oldest first. An order without fills has none.
 func (o *Order) Average(l Layer) (Price, bool) {
 	s := o.Seen(l)
 	if s.Row.FilledQuantity == 0 {
@@ -92,16 +91,19 @@ func (o *Order) Average(l Layer) (Price, bool) {
 	if s.Row.AveragePrice > 0 {
 		return s.Row.AveragePrice, true
 	}
-	var quantity, value int64
-	for _, t := range o.Trades {
-		quantity += t.Quantity
-		value += t.Quantity * int64(t.Price)
+	left, value := s.Row.FilledQuantity, int64(0)
+	for _, t := range slices.SortedFunc(maps.Values(o.Trades), byTime) {
+		n := min(left, t.Quantity)
+		value += n * int64(t.Price)
+		left -= n
 	}
-	if quantity < s.Row.FilledQuantity || quantity == 0 {
+	if left > 0 {
 		return 0, false
 	}
-	return Price(value / quantity), true
+	return Price(value / s.Row.FilledQuantity), true
 }
+
+func byTime(x, y Trade) int { return cmp.Or(x.Time.Compare(y.Time), cmp.Compare(x.TradeID, y.TradeID)) }
 
 // AddTrades joins executions into the order and says whether any was new.
 func (o *Order) AddTrades(rows []Trade) bool {
@@ -128,239 +130,35 @@ func (o *Order) Ahead() bool {
 }
 
 // Refute takes back what was claimed and never confirmed. It returns false where nothing was ahead. The
-// payloads that claimed it are remembered, so that they claim nothing again.
+// payloads that claimed it are remembered, so that they claim nothing again. What the broker's own channels
+// tell and no event did is told by the next Tell. The caller touches the place that the order had and has.
 func (o *Order) Refute() bool {
 	if !o.Ahead() {
 		return false
 	}
 	o.Refuted = append(o.Refuted, o.Claims...)
-	o.Claims = nil
 	k := o.Layers[Confirmed]
 	if !k.Known {
 		k.Row = Update{Account: o.Account, OrderID: o.ID}
 	}
 	o.Layers[Claimed] = k
-	o.Layers[Claimed].Row.Tags = slices.Clone(k.Row.Tags)
 	o.Told.Filled = min(o.Told.Filled, k.Row.FilledQuantity)
-	o.Told.Terminal = o.Told.Terminal && k.Terminal()
-	if !k.Terminal() {
+	o.Told.Terminal = o.Told.Terminal && k.Row.Status == o.Told.Status
+	if o.Told.Status.rank() > k.Row.Status.rank() {
 		o.Told.Status = k.Row.Status
 	}
-	o.Claimed = time.Time{}
+	o.Told.Values = valuesOf(&k.Row)
+	o.Claimed, o.Claims = time.Time{}, nil
 	return true
 }
 
-func rawHash(raw []byte) uint64 {
-	h := fnv.New64a()
-	_, _ = h.Write(raw)
-	return h.Sum64()
-}
+// claimsMax bounds the payloads that an order remembers as claims: a forger's further ones are folded all the
+// same, and may claim once more after a refutation.
+const claimsMax = 32
 
-// Book is every order of an account's day, with its positions and groups.
-type Book struct {
-	Account string
-	orders  map[string]*Order
-	byKey   map[Key][]*Order
-	byTag   map[string]string
-	carried map[Key]Overnight
-	known   bool // the overnight quantities are known
-	cache   [layers]map[Key]*Holding
-}
-
-// NewBook makes an empty book.
-func NewBook(account string) *Book {
-	b := &Book{Account: account}
-	b.Clear()
-	return b
-}
-
-// Clear forgets the day: Kite's book begins anew.
-func (b *Book) Clear() {
-	b.orders, b.byKey, b.byTag = map[string]*Order{}, map[Key][]*Order{}, map[string]string{}
-	b.carried, b.known = map[Key]Overnight{}, false
-	for l := range b.cache {
-		b.cache[l] = map[Key]*Holding{}
+// remember keeps a postback that tells more than the broker's own channels have shown, for Refute.
+func (o *Order) remember(u *Update, raw uint64) {
+	if !o.Seen(Confirmed).Reaches(u.Status, u.FilledQuantity) && len(o.Claims) < claimsMax && !slices.Contains(o.Claims, raw) {
+		o.Claims = append(o.Claims, raw)
 	}
-}
-
-// Restore puts an order back that the journal kept.
-func (b *Book) Restore(o *Order) {
-	b.orders[o.ID] = o
-	b.index(o)
-	b.Touch(o.Key())
-}
-
-// Touch makes the holdings of a key be derived anew; whoever changes an order's link or trades calls it.
-func (b *Book) Touch(k Key) {
-	for l := range b.cache {
-		delete(b.cache[l], k)
-	}
-}
-
-func (b *Book) index(o *Order) {
-	k := o.Key()
-	if !slices.Contains(b.byKey[k], o) {
-		b.byKey[k] = append(b.byKey[k], o)
-	}
-	r := o.Row()
-	if r.Tag != "" {
-		b.byTag[r.Tag] = lesserID(b.byTag[r.Tag], o.ID)
-	}
-	for _, t := range r.Tags {
-		b.byTag[t] = lesserID(b.byTag[t], o.ID)
-	}
-}
-
-func lesserID(have, id string) string {
-	if have == "" || compareIDs(id, have) < 0 {
-		return id
-	}
-	return have
-}
-
-// compareIDs orders order ids by age: shorter ones (15 digits) first, then by digits.
-func compareIDs(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) }
-
-// Order is one order of the day.
-func (b *Book) Order(id string) (*Order, bool) {
-	o, ok := b.orders[id]
-	return o, ok
-}
-
-// Tagged is the order under a tag; of several the oldest.
-func (b *Book) Tagged(tag string) (*Order, bool) {
-	id, ok := b.byTag[tag]
-	if !ok {
-		return nil, false
-	}
-	return b.Order(id)
-}
-
-// AllTagged are all orders under a tag, oldest first.
-func (b *Book) AllTagged(tag string) []*Order {
-	var all []*Order
-	for _, o := range b.Orders() {
-		if o.Row().HasTag(tag) {
-			all = append(all, o)
-		}
-	}
-	return all
-}
-
-// Orders are all orders, oldest first.
-func (b *Book) Orders() []*Order {
-	return slices.SortedFunc(maps.Values(b.orders), func(x, y *Order) int { return compareIDs(x.ID, y.ID) })
-}
-
-// Len is how many orders the day has.
-func (b *Book) Len() int { return len(b.orders) }
-
-// Keys are all places with an order or an overnight quantity, sorted.
-func (b *Book) Keys() []Key {
-	seen := map[Key]bool{}
-	for k := range b.byKey {
-		seen[k] = true
-	}
-	for k := range b.carried {
-		seen[k] = true
-	}
-	return slices.SortedFunc(maps.Keys(seen), func(x, y Key) int {
-		return cmp.Or(cmp.Compare(x.Exchange, y.Exchange), cmp.Compare(x.Tradingsymbol, y.Tradingsymbol), cmp.Compare(x.Product, y.Product))
-	})
-}
-
-// SetOvernight says what was carried in; before it no role is given. Rows with quantity 0 are dropped.
-func (b *Book) SetOvernight(rows []Overnight) {
-	b.carried, b.known = map[Key]Overnight{}, true
-	for _, r := range rows {
-		if r.Quantity != 0 {
-			b.carried[r.Key] = r
-		}
-	}
-	for l := range b.cache {
-		b.cache[l] = map[Key]*Holding{}
-	}
-}
-
-// OvernightKnown says whether SetOvernight was called today.
-func (b *Book) OvernightKnown() bool { return b.known }
-
-// Overnight are the carried quantities, sorted by place.
-func (b *Book) Overnight() []Overnight {
-	var rows []Overnight
-	for _, k := range b.Keys() {
-		if o, ok := b.carried[k]; ok {
-			rows = append(rows, o)
-		}
-	}
-	return rows
-}
-
-// Fold takes one update into the layers it counts for. It never tells events: Tell does.
-func (b *Book) Fold(u *Update, now time.Time) FoldOutcome {
-	if why := u.Impossible(); why != "" {
-		o := b.orders[u.OrderID]
-		return FoldOutcome{Order: o, Ignored: why}
-	}
-	o, known := b.orders[u.OrderID]
-	if !known {
-		o = &Order{Account: b.Account, ID: u.OrderID, FirstSeen: now, Day: DayOf(now)}
-	}
-	if slices.Contains(o.Refuted, rawHash(u.Raw)) && !u.Source.Confirms() {
-		return FoldOutcome{Order: o, Ignored: "refuted: the broker's book never showed it"}
-	}
-	oldKey := o.Key()
-	older := o.Seen(Claimed).Known && versionOf(u).compare(o.Seen(Claimed).Version) < 0
-	changed := o.Seen(Claimed).fold(u)
-	if u.Source.Confirms() {
-		changed = o.Seen(Confirmed).fold(u) || changed
-	} else {
-		o.Pushed = true
-	}
-	if u.Source == SourceStream {
-		o.Pushed = true
-	}
-	if changed && !u.Source.Confirms() {
-		o.Claims = append(o.Claims, rawHash(u.Raw))
-	}
-	switch {
-	case !o.Ahead():
-		o.Claimed, o.Claims = time.Time{}, nil
-	case o.Claimed.IsZero() || changed:
-		o.Claimed = now
-	}
-	if !known {
-		b.orders[o.ID] = o
-	}
-	if known && oldKey != o.Key() {
-		b.byKey[oldKey] = slices.DeleteFunc(b.byKey[oldKey], func(x *Order) bool { return x == o })
-		b.Touch(oldKey)
-	}
-	b.index(o)
-	b.Touch(o.Key())
-	switch {
-	case changed:
-		return FoldOutcome{Order: o, New: !known}
-	case older:
-		return FoldOutcome{Order: o, Ignored: "stale"}
-	default:
-		return FoldOutcome{Order: o, Ignored: "duplicate"}
-	}
-}
-
-// Drop forgets an order that was only assumed.
-func (b *Book) Drop(id string) {
-	o, ok := b.orders[id]
-	if !ok {
-		return
-	}
-	k := o.Key()
-	delete(b.orders, id)
-	b.byKey[k] = slices.DeleteFunc(b.byKey[k], func(x *Order) bool { return x == o })
-	for tag, have := range b.byTag {
-		if have == id {
-			delete(b.byTag, tag)
-		}
-	}
-	b.Touch(k)
 }

@@ -11,11 +11,14 @@ import (
 // word means expiry. ID is left to the caller where it needs more than the broker's facts.
 func (b *Book) Tell(o *Order, closed bool, now time.Time) []Event {
 	s := o.Seen(Claimed)
-	if !s.Known || o.Baseline {
-		o.Told = Told{Filled: s.Row.FilledQuantity, Terminal: s.Terminal(), Status: s.Row.Status, Values: valuesOf(&s.Row)}
+	if !s.Known {
 		return nil
 	}
-	t := teller{o: o, holding: b.Holding(Claimed, o.Key()), known: b.known, now: now}
+	if o.Baseline && s.Row.FilledQuantity > o.Told.Filled { // it filled after the first arming: looked after now
+		o.Baseline = false
+		b.Touch(o.Key())
+	}
+	t := teller{o: o, holding: b.Holding(Claimed, o.Key()), known: b.known, now: now, filled: o.Told.Filled}
 	first := o.Told == (Told{})
 	switch row := &s.Row; {
 	case o.Told.Terminal: // a fill that turned up after the end
@@ -24,9 +27,9 @@ func (b *Book) Tell(o *Order, closed bool, now time.Time) []Event {
 		t.fills(KindFill, true)
 	case row.Status == StatusCancelled:
 		t.fills(KindPartialFill, false)
-		t.event(cancelKind(row, closed), 0)
+		t.event(cancelKind(row, closed))
 	case row.Status == StatusRejected:
-		t.event(KindRejected, 0)
+		t.event(KindRejected)
 	default:
 		t.live(first)
 		t.fills(KindPartialFill, false)
@@ -38,12 +41,21 @@ func (b *Book) Tell(o *Order, closed bool, now time.Time) []Event {
 	return t.events
 }
 
+// MarkBaseline takes an order as it stands without events: it was in the book before the first arming. What
+// happens to it later is told; a later fill makes its group one that Backstop looks after.
+func (o *Order) MarkBaseline() {
+	s := o.Seen(Claimed)
+	o.Baseline = true
+	o.Told = Told{s.Row.FilledQuantity, s.Terminal(), s.Row.Status, valuesOf(&s.Row)}
+}
+
 // teller collects one order's events.
 type teller struct {
 	o       *Order
 	holding *Holding
 	known   bool
 	now     time.Time
+	filled  int64 // told so far
 	events  []Event
 }
 
@@ -53,14 +65,14 @@ func (t *teller) live(first bool) {
 	stop := row.OrderType == "SL" || row.OrderType == "SL-M"
 	switch {
 	case row.Status == StatusOpen && told.Status != StatusOpen && stop:
-		t.event(KindTriggered, 0)
+		t.event(KindTriggered)
 	case row.Status == StatusOpen && told.Status == StatusNone && row.FilledQuantity == 0:
-		t.event(KindOpen, 0)
+		t.event(KindOpen)
 	case row.Status == StatusTriggerPending && told.Status == StatusNone:
-		t.event(KindTriggerPending, 0)
+		t.event(KindTriggerPending)
 	}
 	if !first && told.Values != valuesOf(row) && told.Values != (values{}) {
-		t.event(KindModified, 0)
+		t.event(KindModified)
 	}
 }
 
@@ -92,9 +104,8 @@ func (t *teller) role() Role {
 	return t.holding.Role(t.o.ID)
 }
 
-func (t *teller) event(kind Kind, fill int64) {
-	t.part(kind, fill, t.o.Row().FilledQuantity, t.role())
-}
+// event tells what is no fill, with what is filled and told so far.
+func (t *teller) event(kind Kind) { t.part(kind, 0, t.filled, t.role()) }
 
 func (t *teller) part(kind Kind, fill, filled int64, role Role) {
 	row := t.o.Row()
@@ -103,6 +114,7 @@ func (t *teller) part(kind Kind, fill, filled int64, role Role) {
 	if t.known {
 		e.Group = t.groupOf(role)
 	}
+	t.filled = filled
 	t.events = append(t.events, e)
 }
 
@@ -133,7 +145,9 @@ func (e *Event) Facts(o *Order) []string {
 	facts := []string{e.Account, e.OrderID, string(e.Kind), fmt.Sprint(e.Filled)}
 	if e.Kind == KindModified {
 		v := o.Told.Values
+		// the time as well: values may go back and forth, and each way is an event of its own
 		facts = append(facts, fmt.Sprint(v.Quantity), v.Price.String(), v.Trigger.String(), v.Type)
+		facts = append(facts, o.Row().OrderTimestamp.UTC().Format(time.RFC3339))
 	}
 	if n := len(o.Refuted); n > 0 {
 		facts = append(facts, fmt.Sprintf("refuted %d", n))

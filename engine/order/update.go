@@ -123,6 +123,9 @@ type Update struct {
 // Key is the place of the update's position.
 func (u *Update) Key() Key { return Key{u.Exchange, u.Tradingsymbol, u.Product} }
 
+// placed says whether the update tells where its fills count: before that an order is in no holding.
+func (u *Update) placed() bool { return u.Tradingsymbol != "" && u.TransactionType != "" }
+
 // HasTag says whether the order carries tag, whichever field Kite put it in.
 func (u *Update) HasTag(tag string) bool {
 	if tag == "" {
@@ -139,9 +142,17 @@ func (u *Update) HasTag(tag string) bool {
 	return false
 }
 
+// Bounds of one order, far beyond any real one, so that no sum or product of a day overflows.
+const (
+	quantityMax = 1_000_000_000
+	valueMax    = 1_000_000_000_000 * Rupee
+)
+
 // Impossible is why no broker can have sent this update in truth, or "". Such an update is kept and never folded.
 func (u *Update) Impossible() string {
 	switch {
+	case u.OrderID == "":
+		return "impossible: no order id"
 	case u.FilledQuantity < 0 || u.Quantity < 0 || u.PendingQuantity < 0 || u.CancelledQuantity < 0:
 		return "impossible: a negative quantity"
 	case u.Quantity > 0 && u.FilledQuantity > u.Quantity:
@@ -152,6 +163,9 @@ func (u *Update) Impossible() string {
 		return "impossible: rejected with fills"
 	case u.Status == StatusComplete && u.FilledQuantity == 0:
 		return "impossible: complete with nothing filled"
+	case max(u.Quantity, u.FilledQuantity, u.PendingQuantity, u.CancelledQuantity) > quantityMax,
+		max(u.Price, u.TriggerPrice, u.AveragePrice) > valueMax/Price(max(1, u.Quantity, u.FilledQuantity)):
+		return "impossible: larger than any order"
 	case u.TransactionType != "" && u.TransactionType != Buy && u.TransactionType != Sell:
 		return "impossible: neither BUY nor SELL"
 	}

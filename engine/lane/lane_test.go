@@ -1,0 +1,674 @@
+package lane_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"backstop/actions"
+	"backstop/engine/journal"
+	"backstop/engine/lane"
+	"backstop/engine/market"
+	"backstop/engine/order"
+	"backstop/rules"
+)
+
+const stopRule = `
+version: 1
+rules:
+  - name: stop
+    on: [partial_fill, fill]
+    when: order.role == "entry"
+    then:
+      - place_stop_loss: { trigger_price: loss(20) }
+      - telegram: "Stop at ${action.trigger_price} for ${group.open_quantity}"
+`
+
+const targetRule = `
+  - name: target
+    on: [partial_fill, fill]
+    when: order.role == "entry"
+    then:
+      - place_target: { price: profit(50) }
+`
+
+// desk is a broker's book in the test's hands and a lane that reads it.
+type desk struct {
+	t     *testing.T
+	now   time.Time
+	opts  lane.Options
+	lane  *lane.Lane
+	snap  *journal.Snapshot
+	book  map[string]*order.Update
+	sends []actions.Request // what left and was not answered
+	tells []string
+	want  lane.Reads
+	seq   int
+	rows  map[string]journal.Event
+}
+
+type list map[string]order.Instrument
+
+func (l list) Instrument(exchange, symbol string) (order.Instrument, bool) {
+	i, ok := l[exchange+":"+symbol]
+	return i, ok
+}
+func (l list) Loaded() bool { return l != nil }
+
+const call = "NIFTY26NOV24500CE"
+
+func newDesk(t *testing.T, source string, change ...func(*lane.Options)) *desk {
+	t.Helper()
+	set, problems := rules.Parse("rules.yaml", []byte(source), rules.Options{Specs: actions.Builtin(), Channels: []string{"telegram"}})
+	if errs := problems.Errors(); len(errs) > 0 {
+		t.Fatalf("rules: %v", errs)
+	}
+	d := &desk{t: t, now: time.Date(2026, 11, 23, 10, 0, 0, 0, order.IST), book: map[string]*order.Update{}, rows: map[string]journal.Event{}}
+	d.opts = lane.Options{Account: "AB1234", Mode: lane.Live, Confirm: true, Rules: set, Hours: market.Always(), ChatID: "42",
+		Instruments: list{"NFO:" + call: {Exchange: "NFO", Tradingsymbol: call, TickSize: order.Rupee / 20, LotSize: 75, Type: "CE"}},
+		Reasons: func(message, _ string, _ order.Status) (actions.Class, string) {
+			if strings.Contains(message, "Insufficient") {
+				return actions.ClassMargin, "add funds"
+			}
+			return actions.ClassOther, ""
+		}}
+	for _, c := range change {
+		c(&d.opts)
+	}
+	d.snap = &journal.Snapshot{}
+	d.start()
+	d.arm()
+	d.now = d.now.Add(2 * time.Second)
+	return d
+}
+
+// start builds the lane from what was committed, as a restart does.
+func (d *desk) start() {
+	d.t.Helper()
+	l, err := lane.New(d.opts, d.snap, d.now)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.lane = l
+}
+
+func (d *desk) arm() {
+	d.step()
+	d.readBook()
+	d.step(lane.Input{Positions: &lane.Positions{Began: d.now}})
+}
+
+// step steps and commits: what was written is what a restart finds.
+func (d *desk) step(in ...lane.Input) lane.Batch {
+	d.t.Helper()
+	b := d.lane.Step(d.now, lane.Unlimited, in)
+	d.commit(b.Commit)
+	d.sends = append(d.sends, b.Sends...)
+	for _, m := range b.Messages {
+		d.tells = append(d.tells, m.Message.Text)
+		b2 := d.lane.Step(d.now, lane.Unlimited, []lane.Input{{Delivery: &lane.Delivery{ActionID: m.ID}}})
+		d.commit(b2.Commit)
+		d.sends = append(d.sends, b2.Sends...)
+	}
+	d.want.Book = d.want.Book || b.Reads.Book // wanted until it is answered
+	return b
+}
+
+func (d *desk) commit(c journal.Commit) {
+	for _, e := range c.Events {
+		d.rows[e.ID] = e
+	}
+	upsert(&d.snap.Orders, c.Orders, func(a, b journal.OrderRow) bool { return a.OrderID == b.OrderID })
+	upsert(&d.snap.Actions, c.Actions, func(a, b actions.Action) bool { return a.ID == b.ID })
+	upsert(&d.snap.Requests, c.Requests, func(a, b actions.Request) bool { return a.ID == b.ID })
+	upsert(&d.snap.Docs, c.Docs, func(a, b journal.Doc) bool { return a.Kind == b.Kind && a.ID == b.ID })
+	d.snap.Docs = slices.DeleteFunc(d.snap.Docs, func(x journal.Doc) bool { return x.Body == nil })
+}
+
+func upsert[T any](have *[]T, rows []T, same func(a, b T) bool) {
+	for _, r := range rows {
+		if i := slices.IndexFunc(*have, func(x T) bool { return same(x, r) }); i >= 0 {
+			(*have)[i] = r
+		} else {
+			*have = append(*have, r)
+		}
+	}
+}
+
+// wait lets time pass, stepping whenever the lane asks for it and answering every reading.
+func (d *desk) wait(t time.Duration) {
+	d.t.Helper()
+	until := d.now.Add(t)
+	for d.now.Before(until) {
+		b := d.step()
+		if d.want.Book {
+			d.readBook()
+			continue
+		}
+		next := d.now.Add(500 * time.Millisecond)
+		if !b.Wake.IsZero() && b.Wake.Before(next) && b.Wake.After(d.now) {
+			next = b.Wake
+		}
+		if next.After(until) {
+			next = until
+		}
+		d.now = next
+	}
+	d.step()
+	if d.want.Book {
+		d.readBook()
+	}
+}
+
+// readBook answers a reading with the book as it stands.
+func (d *desk) readBook() lane.Batch {
+	d.t.Helper()
+	began := d.now
+	d.want.Book = false
+	d.now = d.now.Add(20 * time.Millisecond)
+	var rows []order.Update
+	for _, u := range d.book {
+		row := *u
+		row.Raw, _ = json.Marshal(row)
+		rows = append(rows, row)
+	}
+	return d.step(lane.Input{Read: &lane.Read{Began: began, Ended: d.now, Rows: rows}})
+}
+
+// set changes an order in the broker's book.
+func (d *desk) set(id string, change func(u *order.Update)) *order.Update {
+	d.seq++
+	u, ok := d.book[id]
+	if !ok {
+		u = &order.Update{Account: "AB1234", OrderID: id, Status: order.StatusOpen, Exchange: "NFO", Tradingsymbol: call, Product: "MIS",
+			TransactionType: order.Buy, OrderType: "LIMIT", Variety: "regular", Validity: "DAY", Quantity: 75, Price: 120 * order.Rupee, PlacedBy: "AB1234"}
+		d.book[id] = u
+	}
+	u.ExchangeUpdateTimestamp = d.now
+	u.OrderTimestamp = d.now
+	change(u)
+	u.RawStatus = string(u.Status)
+	return u
+}
+
+// postback pushes an order as it stands in the book.
+func (d *desk) postback(id string) lane.Batch {
+	d.t.Helper()
+	u := *d.book[id]
+	u.Source = order.SourcePostback
+	u.Raw, _ = json.Marshal(struct {
+		order.Update
+		Via string
+	}{u, "postback"})
+	return d.step(lane.Input{Update: &u})
+}
+
+func filled(n int64) func(*order.Update) {
+	return func(u *order.Update) {
+		u.FilledQuantity = n
+		if n >= u.Quantity {
+			u.Status, u.AveragePrice = order.StatusComplete, u.Price
+		}
+	}
+}
+
+// take pops the only request that left.
+func (d *desk) take(method actions.Method) actions.Request {
+	d.t.Helper()
+	if len(d.sends) != 1 || d.sends[0].Call.Method != method {
+		d.t.Fatalf("want one %s, have %s", method, show(d.sends))
+	}
+	r := d.sends[0]
+	d.sends = nil
+	return r
+}
+
+func (d *desk) none() {
+	d.t.Helper()
+	if len(d.sends) > 0 {
+		d.t.Fatalf("nothing was to leave, but %s", show(d.sends))
+	}
+}
+
+func show(rs []actions.Request) string {
+	var lines []string
+	for _, r := range rs {
+		p := r.Call.Params
+		lines = append(lines, fmt.Sprintf("%s %s %s %d @%s/%s", r.Call.Method, r.Call.OrderID, p.OrderType, p.Quantity, p.TriggerPrice, p.Price))
+	}
+	return "[" + strings.Join(lines, "; ") + "]"
+}
+
+// accept makes the broker take a request: the order stands in the book.
+func (d *desk) accept(r actions.Request, id string) {
+	d.t.Helper()
+	d.apply(r, id)
+	d.step(lane.Input{Outcome: &lane.Outcome{RequestID: r.ID, Attempt: r.Attempts, OrderID: id}})
+	d.now = d.now.Add(1100 * time.Millisecond)
+	d.readBook()
+}
+
+func (d *desk) apply(r actions.Request, id string) {
+	p := r.Call.Params
+	d.set(id, func(u *order.Update) {
+		switch r.Call.Method {
+		case actions.Cancel:
+			u.Status = order.StatusCancelled
+			return
+		case actions.Place:
+			u.TransactionType, u.Tag, u.Product = p.TransactionType, p.Tag, p.Product
+		}
+		u.Quantity, u.Price, u.TriggerPrice, u.OrderType = p.Quantity, p.Price, p.TriggerPrice, p.OrderType
+		u.Status = order.StatusOpen
+		switch p.OrderType {
+		case "SL", "SL-M":
+			u.Status = order.StatusTriggerPending
+		case "MARKET":
+			u.OrderType, u.Price = "LIMIT", 100*order.Rupee
+		}
+	})
+}
+
+func (d *desk) refuse(r actions.Request, class actions.Class) {
+	d.step(lane.Input{Outcome: &lane.Outcome{RequestID: r.ID, Attempt: r.Attempts, Err: &actions.Error{Class: class, Message: "the broker's words", Hint: "do this"}}})
+}
+
+// entered is a desk with one bought order filled, confirmed, and its stop live as order S1.
+func entered(t *testing.T, source string) (*desk, actions.Request) {
+	d := newDesk(t, source)
+	d.set("E1", filled(75))
+	d.postback("E1")
+	d.readBook()
+	r := d.take(actions.Place)
+	d.accept(r, "S1")
+	return d, r
+}
+
+func (d *desk) kinds(orderID string) []string {
+	var got []journal.Event
+	for _, e := range d.rows {
+		if e.OrderID == orderID {
+			got = append(got, e)
+		}
+	}
+	slices.SortFunc(got, func(a, b journal.Event) int { return a.At.Compare(b.At) })
+	var kinds []string
+	for _, e := range got {
+		kinds = append(kinds, string(e.Kind))
+	}
+	return kinds
+}
+
+func (d *desk) state(id string) string {
+	for _, r := range d.snap.Requests {
+		if r.ID == id {
+			return string(r.State) + " " + r.Why
+		}
+	}
+	return "none"
+}
+
+func TestAStopStandsOnTheOrderBookAndNotOnThePostback(t *testing.T) {
+	d := newDesk(t, stopRule)
+	d.set("E1", filled(75))
+	d.postback("E1")
+	d.none()
+	if !d.want.Book {
+		t.Fatal("the book is to be read at once")
+	}
+	d.readBook()
+	p := d.take(actions.Place).Call.Params
+	if p.OrderType != "SL" || p.TransactionType != "SELL" || p.Quantity != 75 || p.TriggerPrice != 96*order.Rupee || p.Price != 931*order.Rupee/10 {
+		t.Fatalf("the stop is %+v", p)
+	}
+}
+
+func TestTheMessageFollowsWhenTheStopIsLive(t *testing.T) {
+	d, _ := entered(t, stopRule)
+	if len(d.tells) != 1 || d.tells[0] != "Stop at 96 for 75" {
+		t.Fatalf("told %q", d.tells)
+	}
+}
+
+func TestAStopGrowsWithItsEntryAndIsOneOrder(t *testing.T) {
+	d := newDesk(t, stopRule)
+	d.set("E1", func(u *order.Update) { u.Quantity = 150; u.FilledQuantity = 75 })
+	d.postback("E1")
+	d.step(lane.Input{Trades: &lane.Trades{OrderID: "E1", Rows: []order.Trade{{TradeID: "1", OrderID: "E1", Quantity: 75, Price: 120 * order.Rupee}}}})
+	d.readBook()
+	d.accept(d.take(actions.Place), "S1")
+	d.set("E1", func(u *order.Update) { filled(150)(u); u.AveragePrice = 121 * order.Rupee })
+	d.postback("E1")
+	d.readBook()
+	r := d.take(actions.Modify)
+	if r.Call.OrderID != "S1" || r.Call.Params.Quantity != 150 || r.Call.Params.TriggerPrice != order.Rupee*968/10 {
+		t.Fatalf("the change is %+v", r.Call)
+	}
+}
+
+func TestAPartialFillWaitsForItsTradesWhenTheRuleReadsThePrice(t *testing.T) {
+	d := newDesk(t, stopRule)
+	d.set("E1", func(u *order.Update) { u.Quantity = 150; u.FilledQuantity = 75 })
+	b := d.postback("E1")
+	if !slices.Contains(b.Reads.Trades, "E1") {
+		t.Fatalf("the trades of E1 are to be read, have %+v", b.Reads)
+	}
+	d.readBook()
+	d.none()
+	d.step(lane.Input{Trades: &lane.Trades{OrderID: "E1", Rows: []order.Trade{{TradeID: "1", OrderID: "E1", Quantity: 75, Price: 110 * order.Rupee}}}})
+	if p := d.take(actions.Place).Call.Params; p.TriggerPrice != 88*order.Rupee || p.Quantity != 75 {
+		t.Fatalf("the stop is %+v", p)
+	}
+}
+
+func TestAPersonsExitCancelsTheStop(t *testing.T) {
+	d, _ := entered(t, stopRule)
+	d.set("X1", func(u *order.Update) { u.TransactionType = "SELL"; filled(75)(u) })
+	d.readBook()
+	if r := d.take(actions.Cancel); r.Call.OrderID != "S1" {
+		t.Fatalf("cancelled %s", r.Call.OrderID)
+	}
+	if got := d.kinds("E1"); !slices.Contains(got, "flat") {
+		t.Fatalf("events of E1: %v", got)
+	}
+}
+
+func TestAPersonsPartialExitShrinksTheStop(t *testing.T) {
+	d := newDesk(t, stopRule)
+	d.set("E1", func(u *order.Update) { u.Quantity = 150; filled(150)(u) })
+	d.readBook()
+	d.accept(d.take(actions.Place), "S1")
+	d.set("X1", func(u *order.Update) { u.TransactionType = "SELL"; filled(75)(u) })
+	d.readBook()
+	if r := d.take(actions.Modify); r.Call.OrderID != "S1" || r.Call.Params.Quantity != 75 {
+		t.Fatalf("the change is %+v", r.Call)
+	}
+}
+
+func TestTheTargetFollowsTheLiveStopAndItsFillEndsTheStop(t *testing.T) {
+	d := newDesk(t, stopRule+targetRule)
+	d.set("E1", filled(75))
+	d.readBook()
+	d.accept(d.take(actions.Place), "S1")
+	r := d.take(actions.Place)
+	if r.Call.Params.OrderType != "LIMIT" || r.Call.Params.Price != 180*order.Rupee {
+		t.Fatalf("the target is %+v", r.Call.Params)
+	}
+	d.accept(r, "T1")
+	d.none()
+	d.set("T1", filled(75))
+	d.postback("T1")
+	d.none() // a claim moves no money
+	d.readBook()
+	if r := d.take(actions.Cancel); r.Call.OrderID != "S1" {
+		t.Fatalf("cancelled %s", r.Call.OrderID)
+	}
+}
+
+func TestATriggeredStopTakesTheTargetAwayAtOnce(t *testing.T) {
+	d := newDesk(t, stopRule+targetRule)
+	d.set("E1", filled(75))
+	d.readBook()
+	d.accept(d.take(actions.Place), "S1")
+	d.accept(d.take(actions.Place), "T1")
+	d.set("S1", func(u *order.Update) { u.Status = order.StatusOpen })
+	d.readBook()
+	if r := d.take(actions.Cancel); r.Call.OrderID != "T1" {
+		t.Fatalf("cancelled %s", r.Call.OrderID)
+	}
+}
+
+func TestInvariant2ALostAnswerIsFoundByItsTag(t *testing.T) {
+	d := newDesk(t, stopRule)
+	d.set("E1", filled(75))
+	d.readBook()
+	r := d.take(actions.Place)
+	d.apply(r, "S1") // it reached the exchange
+	d.refuse(r, actions.ClassAmbiguous)
+	d.now = d.now.Add(2 * time.Second)
+	d.readBook()
+	d.none()
+	if got := d.state(r.ID); got != "done " {
+		t.Fatalf("the request is %s", got)
+	}
+	d.wait(2 * time.Minute)
+	d.none()
+}
+
+func TestInvariant2AnAbsentPlacementIsSentAgainWithItsTagAndNotBefore(t *testing.T) {
+	d := newDesk(t, stopRule)
+	d.set("E1", filled(75))
+	d.readBook()
+	r := d.take(actions.Place)
+	d.refuse(r, actions.ClassAmbiguous)
+	ended := d.now
+	for len(d.sends) == 0 {
+		d.wait(200 * time.Millisecond)
+		if d.now.Sub(ended) > time.Minute {
+			t.Fatal("it was never sent again")
+		}
+	}
+	if took := d.now.Sub(ended); took < 20*time.Second {
+		t.Fatalf("sent again after %s", took)
+	}
+	if again := d.take(actions.Place); again.ID != r.ID || again.Tag() != r.Tag() {
+		t.Fatalf("sent again as %s, first was %s", again.ID, r.ID)
+	}
+}
+
+func TestInvariant2AnEmptyOrShorterBookProvesNothing(t *testing.T) {
+	d := newDesk(t, stopRule)
+	d.set("E1", filled(75))
+	d.readBook()
+	r := d.take(actions.Place)
+	d.refuse(r, actions.ClassAmbiguous)
+	d.book = map[string]*order.Update{}
+	d.wait(3 * time.Minute)
+	d.none()
+	if got := d.state(r.ID); got != "unknown " {
+		t.Fatalf("the request is %s", got)
+	}
+}
+
+func TestInvariant2ACrashBetweenClaimAndAnswerIsSettledByReading(t *testing.T) {
+	d := newDesk(t, stopRule)
+	d.set("E1", filled(75))
+	d.readBook()
+	r := d.take(actions.Place)
+	d.apply(r, "S1")
+	d.start() // the process died and came back
+	d.arm()
+	d.wait(time.Minute)
+	d.none()
+	if got := d.state(r.ID); got != "done " {
+		t.Fatalf("the request is %s", got)
+	}
+}
+
+func TestInvariant2ALostDataFolderFindsItsOrders(t *testing.T) {
+	d, _ := entered(t, stopRule)
+	d.snap = &journal.Snapshot{}
+	d.opts.Adopt = true
+	d.start()
+	d.arm()
+	d.wait(30 * time.Second)
+	d.none()
+}
+
+func TestAForgedFillIsRefutedAndNothingIsSent(t *testing.T) {
+	d := newDesk(t, stopRule)
+	d.set("E1", func(*order.Update) {})
+	d.readBook()
+	d.set("E1", filled(75))
+	d.postback("E1")
+	d.set("E1", func(u *order.Update) { u.Status, u.FilledQuantity, u.AveragePrice = order.StatusOpen, 0, 0 })
+	d.wait(40 * time.Second)
+	d.none()
+	if got := d.kinds("E1"); !slices.Contains(got, "refuted") {
+		t.Fatalf("events: %v", got)
+	}
+	if v := d.lane.View(); len(v.Groups) != 0 {
+		t.Fatalf("open groups: %+v", v.Groups)
+	}
+	d.now = d.now.Add(time.Second)
+	d.set("E1", filled(75)) // the true fill
+	d.readBook()
+	d.take(actions.Place)
+}
+
+func TestAFirstStopBeyondTheMarketExitsThePosition(t *testing.T) {
+	d := newDesk(t, stopRule)
+	d.set("E1", filled(75))
+	d.readBook()
+	d.refuse(d.take(actions.Place), actions.ClassBeyondMarket)
+	p := d.take(actions.Place).Call.Params
+	if p.OrderType != "MARKET" || p.MarketProtection != -1 || p.Quantity != 75 || p.TransactionType != "SELL" {
+		t.Fatalf("the exit is %+v", p)
+	}
+}
+
+func TestAnExitTurnsTheLiveStopIntoIt(t *testing.T) {
+	d, _ := entered(t, stopRule+`
+  - name: out
+    on: cancelled
+    then: [{ exit_position: {} }]
+`)
+	d.set("E2", func(u *order.Update) {})
+	d.readBook()
+	d.set("E2", func(u *order.Update) { u.Status = order.StatusCancelled })
+	d.readBook()
+	r := d.take(actions.Modify)
+	if p := r.Call.Params; r.Call.OrderID != "S1" || p.OrderType != "MARKET" || p.MarketProtection != -1 || p.Quantity != 75 {
+		t.Fatalf("the exit is %+v", r.Call)
+	}
+	d.accept(r, "S1")
+	d.none()
+	d.wait(2 * time.Second) // it hangs as a LIMIT: asked for again
+	again := d.take(actions.Modify)
+	if again.ID == r.ID || again.Call.OrderID != "S1" {
+		t.Fatalf("again: %+v", again)
+	}
+	d.accept(again, "S1")
+	d.set("S1", filled(75))
+	d.readBook()
+	d.wait(30 * time.Second)
+	d.none()
+}
+
+func TestAStopThatAPersonCancelledStaysCancelledAndIsTold(t *testing.T) {
+	d, _ := entered(t, stopRule)
+	d.set("S1", func(u *order.Update) { u.Status = order.StatusCancelled })
+	d.readBook()
+	d.wait(15 * time.Second)
+	d.none()
+	if got := d.kinds("E1"); !slices.Contains(got, "unprotected") {
+		t.Fatalf("events: %v", got)
+	}
+	if !strings.Contains(d.tells[len(d.tells)-1], "NOT PROTECTED") {
+		t.Fatalf("told %q", d.tells)
+	}
+}
+
+func TestAStopThatTheExchangeCancelledIsReplaced(t *testing.T) {
+	d, first := entered(t, stopRule)
+	d.set("S1", func(u *order.Update) { u.Status, u.StatusMessage = order.StatusCancelled, "outside the price band" })
+	d.readBook()
+	if again := d.take(actions.Place); again.ID == first.ID || again.Call.Params.Quantity != 75 {
+		t.Fatalf("replaced by %+v", again.Call)
+	}
+}
+
+func TestATriggerThatAPersonMovedStaysMoved(t *testing.T) {
+	d, _ := entered(t, stopRule)
+	d.set("S1", func(u *order.Update) { u.TriggerPrice, u.Price = 100*order.Rupee, 98*order.Rupee })
+	d.readBook()
+	d.wait(time.Minute)
+	d.none()
+}
+
+func TestWhatWasExitedBeyondThePositionIsTakenBack(t *testing.T) {
+	d, _ := entered(t, stopRule)
+	d.set("X1", func(u *order.Update) { u.TransactionType = "SELL"; filled(75)(u) })
+	d.now = d.now.Add(time.Second)
+	d.set("S1", filled(75))
+	d.readBook()
+	p := d.take(actions.Place).Call.Params
+	if p.TransactionType != "BUY" || p.OrderType != "MARKET" || p.Quantity != 75 {
+		t.Fatalf("the surplus goes by %+v", p)
+	}
+}
+
+func TestInvariant5InDryRunNothingLeaves(t *testing.T) {
+	d := newDesk(t, stopRule+targetRule, func(o *lane.Options) { o.Mode = lane.DryRun })
+	d.set("E1", filled(75))
+	d.readBook()
+	d.wait(time.Minute)
+	d.none()
+	planned := 0
+	for _, r := range d.snap.Requests {
+		if r.State == actions.Planned {
+			planned++
+		}
+	}
+	if planned != 2 || len(d.tells) != 1 || !strings.HasPrefix(d.tells[0], "[dry-run] ") {
+		t.Fatalf("planned %d, told %q", planned, d.tells)
+	}
+}
+
+func TestInvariant9PauseHoldsNoStopBack(t *testing.T) {
+	d := newDesk(t, stopRule)
+	d.step(lane.Input{Control: &lane.Control{Verb: lane.Pause}})
+	d.set("E1", filled(75))
+	d.readBook()
+	d.take(actions.Place)
+}
+
+func TestADeadSessionHoldsRequestsAndDecidesAllTheSame(t *testing.T) {
+	d := newDesk(t, stopRule)
+	d.step(lane.Input{Session: &lane.Session{Why: "Token is invalid or has expired."}})
+	d.set("E1", filled(75))
+	d.postback("E1")
+	d.none()
+	if got := d.kinds("E1"); !slices.Contains(got, "fill") {
+		t.Fatalf("events: %v", got)
+	}
+	d.step(lane.Input{Session: &lane.Session{Alive: true}})
+	d.readBook()
+	d.take(actions.Place)
+}
+
+func TestARefusedTargetBesideALiveStopIsASecondExit(t *testing.T) {
+	d := newDesk(t, stopRule+targetRule+`    on_error:
+      - exit_position: {}
+      - telegram: "${error.type}"
+`)
+	d.set("E1", filled(75))
+	d.readBook()
+	d.accept(d.take(actions.Place), "S1")
+	d.refuse(d.take(actions.Place), actions.ClassMargin)
+	d.wait(5 * time.Second)
+	d.none()
+	if !slices.Contains(d.tells, "second_exit") {
+		t.Fatalf("told %q", d.tells)
+	}
+}
+
+func TestOrdersOfBeforeTheFirstArmingAreLeftAlone(t *testing.T) {
+	d := newDesk(t, stopRule)
+	d.snap, d.rows = &journal.Snapshot{}, map[string]journal.Event{}
+	d.set("E1", filled(75))
+	d.now = d.now.Add(time.Minute)
+	d.start()
+	d.arm()
+	d.wait(time.Minute)
+	d.none()
+	if len(d.kinds("E1")) != 0 {
+		t.Fatalf("events: %v", d.kinds("E1"))
+	}
+	if len(d.tells) != 1 || !strings.Contains(d.tells[0], "ALREADY OPEN WITHOUT AN EXIT") {
+		t.Fatalf("told %q", d.tells)
+	}
+}

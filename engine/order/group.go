@@ -1,0 +1,117 @@
+package order
+
+// Group is an entry and the exits behind it, as derived from the orders of one layer. It is never stored.
+type Group struct {
+	ID       string // the first entry's order id, or "overnight"
+	Key      Key
+	Sign     int64 // +1 bought, -1 sold
+	Tag      string
+	Entries  []string
+	Exits    []string // orders that reduced it or stand ready to, oldest first
+	Filled   int64
+	Exited   int64
+	Live     []Cover          // live exits and how much of the group each covers
+	Baseline bool             // its entry was in the book before the first arming, or it was carried in
+	Carried  bool             // overnight
+	LastExit string           // the order whose fill reduced it last
+	ByOrder  map[string]int64 // how much each exit order took
+	entered  value
+	left     value // what the exits brought
+}
+
+// value is quantity x average, and the quantity whose average Kite has told.
+type value struct{ amount, quantity int64 }
+
+func (v *value) add(quantity int64, average Price, told bool) {
+	if told {
+		v.amount += int64(average) * quantity
+		v.quantity += quantity
+	}
+}
+
+// Cover is a live exit's part for a group.
+type Cover struct {
+	OrderID  string
+	Role     Role
+	Quantity int64
+	Linked   bool // ours
+}
+
+// Open is what was entered and not exited; never negative.
+func (g *Group) Open() int64 { return max(0, g.Filled-g.Exited) }
+
+// Covered is how much of the open quantity has a live exit: stops and exits add up, a target covers what a
+// stop does too.
+func (g *Group) Covered() int64 {
+	var stops, targets, exits int64
+	for _, c := range g.Live {
+		switch c.Role {
+		case RoleStopLoss:
+			stops += c.Quantity
+		case RoleTarget:
+			targets += c.Quantity
+		default:
+			exits += c.Quantity
+		}
+	}
+	return min(g.Open(), exits+max(stops, targets))
+}
+
+// Adopted is how much live exits that Backstop did not place will take.
+func (g *Group) Adopted() int64 {
+	var n int64
+	for _, c := range g.Live {
+		if !c.Linked {
+			n += c.Quantity
+		}
+	}
+	return min(n, g.Open())
+}
+
+// Side is the entry's transaction type.
+func (g *Group) Side() string {
+	if g.Sign < 0 {
+		return Sell
+	}
+	return Buy
+}
+
+// ExitSide is the transaction type that reduces the group.
+func (g *Group) ExitSide() string {
+	if g.Sign < 0 {
+		return Buy
+	}
+	return Sell
+}
+
+// EntryPrice is the average price of the entries, and whether Kite has told it for all that is filled.
+func (g *Group) EntryPrice() (Price, bool) {
+	if g.Filled == 0 || g.entered.quantity != g.Filled {
+		return 0, false
+	}
+	return Price(g.entered.amount / g.Filled), true
+}
+
+// Realized is the profit of what was exited against the entry price, before charges, and whether all averages
+// that it needs are told. Of a flat group it is exactly what was sold less what was bought.
+func (g *Group) Realized() (Price, bool) {
+	if g.Exited == 0 {
+		return 0, true
+	}
+	if _, told := g.EntryPrice(); !told || g.left.quantity != g.Exited {
+		return 0, false
+	}
+	whole, rest := g.entered.amount/g.Filled, g.entered.amount%g.Filled
+	return Price(g.Sign * (g.left.amount - whole*g.Exited - rest*g.Exited/g.Filled)), true
+}
+
+// exit takes n off the group by an order's fill.
+func (g *Group) exit(orderID string, n int64, average Price, told bool) {
+	if g.ByOrder[orderID] == 0 {
+		g.Exits = append(g.Exits, orderID)
+	}
+	g.Exited += n
+	g.ByOrder[orderID] += n
+	g.LastExit = orderID
+	g.left.add(n, average, told)
+}

@@ -1,0 +1,329 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+
+	"gopkg.in/yaml.v3"
+
+	"backstop/engine/order"
+)
+
+// besideAction are the fields that stand beside an action's name.
+var (
+	besideAction      = []string{"if", "id"}
+	besideActionLater = []string{"of", "where"}
+)
+
+// readSteps reads a sequence of actions. ids are those of the rule so far; it adds to them.
+func (r *reader) readSteps(rule *Rule, f pair, ids map[string]Spec, inError bool) []*Step {
+	list, ok := r.list(f.value, f.key.Value, false)
+	if !ok {
+		return nil
+	}
+	if len(list) == 0 && !inError {
+		r.failNode(f.value, "empty-value", f.key.Value+" lists nothing", "write at least one action")
+	}
+	var out []*Step
+	var before *Spec
+	for i, e := range list {
+		known := make(map[string]Spec, len(ids))
+		for id, spec := range ids {
+			known[id] = spec
+		}
+		sc := r.scope.inSequence(before, known, inError)
+		s := r.readStep(e, &sc, ids)
+		before = nil
+		if s == nil {
+			before = &Spec{} // told; its words are not told again
+			continue
+		}
+		s.Index, s.rule = i, rule.Name
+		before = &s.Spec
+		out = append(out, s)
+	}
+	return out
+}
+
+// readStep reads one action: its bare name, or a mapping of its name to its parameters.
+func (r *reader) readStep(n *yaml.Node, sc *scope, ids map[string]Spec) *Step {
+	switch {
+	case r.skip[n]:
+		return nil
+	case n.Kind == yaml.ScalarNode:
+		spec, ok := r.action(n)
+		if !ok {
+			return nil
+		}
+		s := &Step{Action: spec.Name, Spec: spec, Pos: Position{n.Line, n.Column}}
+		r.required(s, n)
+		r.defaultTo(s, n)
+		return s
+	case !r.mapping(n, "an action", "write - telegram: \"…\", or the bare name: - cancel_order"):
+		return nil
+	}
+	var name *yaml.Node
+	var value *yaml.Node
+	beside := map[string]pair{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, v := n.Content[i], n.Content[i+1]
+		switch {
+		case r.skip[key]:
+		case slices.Contains(besideAction, key.Value):
+			beside[key.Value] = pair{key, v}
+		case slices.Contains(besideActionLater, key.Value):
+			r.failNode(key, "not-in-this-version", key.Value+": not in this version", "")
+		case name == nil:
+			name, value = key, v
+		default:
+			r.secondAction(name, key)
+		}
+	}
+	if name == nil {
+		if len(n.Content) > 0 {
+			r.failNode(n, "missing-field", "an action is missing beside "+n.Content[0].Value, "write - telegram: \"…\" and "+n.Content[0].Value+": below it, in the same column")
+		} else {
+			r.failNode(n, "empty-value", "an action is missing here", "")
+		}
+		return nil
+	}
+	spec, ok := r.action(name)
+	if !ok {
+		return nil
+	}
+	s := &Step{Action: spec.Name, Spec: spec, Pos: Position{name.Line, name.Column}}
+	r.readBeside(s, beside, sc, ids)
+	r.readParams(s, name, value, sc)
+	return s
+}
+
+func (r *reader) secondAction(first, key *yaml.Node) {
+	if spec, ok := r.spec(first.Value); ok && slices.ContainsFunc(spec.Params, func(p Param) bool { return p.Name == key.Value }) {
+		r.failNode(key, "unknown-field", key.Value+" is a parameter of "+first.Value, "indent it below "+first.Value+":")
+		return
+	}
+	if _, ok := r.spec(key.Value); ok {
+		r.failNode(key, "unknown-field", "a second action in the same element", "write - before "+key.Value)
+		return
+	}
+	r.failNode(key, "unknown-field", "unknown field "+key.Value+" of an action", didYouMean(key.Value, besideAction))
+}
+
+// action finds the spec of an action's name.
+func (r *reader) action(n *yaml.Node) (Spec, bool) {
+	spec, ok := r.spec(n.Value)
+	switch {
+	case !ok:
+		var names []string
+		for _, s := range r.o.Specs {
+			if !s.Later {
+				names = append(names, s.Name)
+			}
+		}
+		r.failNode(n, "unknown-action", "unknown action "+n.Value, didYouMean(n.Value, names))
+		return Spec{}, false
+	case spec.Later:
+		r.failNode(n, "not-in-this-version", spec.Name+": not in this version", "")
+		return Spec{}, false
+	}
+	return spec, true
+}
+
+func (r *reader) readBeside(s *Step, beside map[string]pair, sc *scope, ids map[string]Spec) {
+	if f, ok := beside["if"]; ok {
+		if l, ok := r.scalar(f.value, "if"); ok && !r.eatenComment(f.value) {
+			s.guard, _ = r.expression(l, sc, wantBool)
+		}
+	}
+	f, ok := beside["id"]
+	if !ok {
+		return
+	}
+	id, ok := r.plain(f.value, "id")
+	if !ok {
+		return
+	}
+	if !identifier.MatchString(id) {
+		r.failNode(f.value, "bad-name", fmt.Sprintf("%q can't be an id", id), "letters, digits and _, so that steps."+"ID"+".* can name it")
+		return
+	}
+	if _, twice := ids[id]; twice {
+		r.failNode(f.value, "duplicate-name", "the id "+id+" is taken by an earlier action", "give it another")
+		return
+	}
+	s.ID = id
+	ids[id] = s.Spec
+}
+
+// readParams reads what an action is given.
+func (r *reader) readParams(s *Step, name, n *yaml.Node, sc *scope) {
+	switch {
+	case r.skip[n]:
+		return
+	case n.Kind == yaml.MappingNode:
+		r.readMapping(s, name, n, sc)
+	case s.Spec.Short != "" && n.Kind == yaml.ScalarNode:
+		i := slices.IndexFunc(s.Spec.Params, func(p Param) bool { return p.Name == s.Spec.Short })
+		if i >= 0 {
+			r.readParam(s, s.Spec.Params[i], n, sc)
+		}
+	default:
+		r.failNode(n, "wrong-type", s.Action+" takes a mapping of parameters", emptyAction(s.Spec))
+		return
+	}
+	r.defaultTo(s, name)
+}
+
+func (r *reader) readMapping(s *Step, name, n *yaml.Node, sc *scope) {
+	var known, later []string
+	for _, p := range s.Spec.Params {
+		if slices.Contains(p.Later, "") {
+			later = append(later, p.Name)
+		} else {
+			known = append(known, p.Name)
+		}
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if key := n.Content[i]; slices.Contains(besideAction, key.Value) && !r.skip[key] {
+			r.failNode(key, "unknown-field", key.Value+" stands beside the action, not inside", "write it below "+s.Action+": in the same column")
+			r.drop(key)
+		}
+	}
+	fields := r.fields(n, s.Action, known, append(later, besideActionLater...))
+	for _, p := range s.Spec.Params {
+		if f, ok := fields[p.Name]; ok {
+			r.readParam(s, p, f.value, sc)
+		}
+	}
+	for _, p := range s.Spec.Params {
+		if _, written := fields[p.Name]; p.Required && !written {
+			r.missing(s, name, p)
+		}
+	}
+	for _, only := range s.Spec.OneOf {
+		first := ""
+		for _, param := range only {
+			f, ok := fields[param]
+			if ok && first != "" {
+				r.failNode(f.key, "exclusive", param+" and "+first+" exclude each other", "keep one of them")
+			} else if ok {
+				first = param
+			}
+		}
+	}
+}
+
+func (r *reader) missing(s *Step, at *yaml.Node, p Param) {
+	r.failNode(at, "missing-field", s.Action+" needs "+p.Name, "write "+s.Action+": { "+p.Name+": "+exampleOf(p)+" }")
+}
+
+func (r *reader) required(s *Step, at *yaml.Node) {
+	for _, p := range s.Spec.Params {
+		if p.Required {
+			r.missing(s, at, p)
+		}
+	}
+}
+
+func exampleOf(p Param) string {
+	switch {
+	case p.Name == "trigger_price":
+		return "loss(20)"
+	case p.Type == ParamPrice:
+		return "profit(50)"
+	case p.Type == ParamText:
+		return `"…"`
+	}
+	return "…"
+}
+
+// defaultTo finds the channel of a message that names none.
+func (r *reader) defaultTo(s *Step, at *yaml.Node) {
+	for _, p := range s.Spec.Params {
+		if p.Type != ParamName || slices.ContainsFunc(s.params, func(q param) bool { return q.spec.Name == p.Name }) {
+			continue
+		}
+		if s.channel = r.defaultChannel(); s.channel == "" && !r.damaged {
+			r.failNode(at, "unknown-channel", s.Action+" does not say where to", "write "+p.Name+": NAME, or alerts: NAME at the top of the file")
+		}
+	}
+}
+
+// readParam reads one parameter by its type.
+func (r *reader) readParam(s *Step, p Param, n *yaml.Node, sc *scope) {
+	out := param{spec: p}
+	ok := false
+	switch p.Type {
+	case ParamPrice, ParamQuantity, ParamNumber:
+		out.expression, ok = r.readExpression(n, p.Name, sc, wantNumber)
+	case ParamBool:
+		out.expression, ok = r.readExpression(n, p.Name, sc, wantBool)
+	case ParamText:
+		var l located
+		if l, ok = r.scalar(n, p.Name); ok {
+			if ok = !r.eatenComment(n); ok {
+				out.text, ok = r.template(l, sc)
+			}
+		}
+	case ParamEnum:
+		out.literal, ok = r.oneOf(n, p.Name, p.Enum, p.Later)
+	case ParamDuration:
+		out.literal, ok = r.duration(n, p.Name)
+	case ParamRoleList:
+		out.literal, ok = r.roles(n, p.Name)
+	case ParamName:
+		var name string
+		if name, ok = r.plain(n, p.Name); ok && !slices.Contains(r.channelNames(), name) {
+			r.failNode(n, "unknown-channel", "there is no channel "+name, didYouMean(name, r.channelNames()))
+			ok = false
+		}
+		out.literal = name
+	}
+	if !ok { // told; the parameter still counts as written
+		out = param{spec: p}
+	}
+	s.params = append(s.params, out)
+}
+
+func (r *reader) readExpression(n *yaml.Node, what string, sc *scope, w want) (*expression, bool) {
+	l, ok := r.scalar(n, what)
+	if !ok || r.mistakenNumber(n, l) || r.eatenComment(n) {
+		return nil, false
+	}
+	return r.expression(l, sc, w)
+}
+
+func (r *reader) roles(n *yaml.Node, what string) ([]order.Role, bool) {
+	list, ok := r.list(n, what, true)
+	if !ok {
+		return nil, false
+	}
+	var out []order.Role
+	for _, e := range list {
+		text, one := r.oneOf(e, "a role", roleNames(), nil)
+		ok = ok && one
+		out = append(out, order.Role(text))
+	}
+	if len(list) == 0 {
+		r.failNode(n, "empty-value", what+" lists nothing", "leave it out for all exits")
+		ok = false
+	}
+	return out, ok
+}
+
+// reads is what a step must know.
+func (s *Step) reads() Reads {
+	var all read
+	if s.guard != nil {
+		all.add(s.guard.read)
+	}
+	for _, p := range s.params {
+		if p.expression != nil {
+			all.add(p.expression.read)
+		}
+		if p.text != nil {
+			all.add(p.text.read)
+		}
+	}
+	return all.reads()
+}

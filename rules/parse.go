@@ -1,0 +1,186 @@
+package rules
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"gopkg.in/yaml.v3"
+)
+
+// Options are what a file is checked against.
+type Options struct {
+	// Specs are the actions: actions.Builtin().
+	Specs []Spec
+	// Env gives the values for ${env.NAME}; nil: nothing is set.
+	Env func(name string) (string, bool)
+	// MissingEnvIsError makes an unset ${env.NAME} an error (serve); else it is a warning (check).
+	MissingEnvIsError bool
+	// Channels are names of channels that the settings make (telegram, from TELEGRAM_BOT_TOKEN …).
+	Channels []string
+	// Reasons are the words that order.reason and error.type can have; none: they are not checked.
+	Reasons []string
+}
+
+// Bounds of a file.
+const (
+	fileSize = 1 << 20 // bytes
+	problems = 500     // more are not told
+)
+
+// Load reads and parses a file. The error is that of reading it (errors.Is fs.ErrNotExist …); what is wrong
+// with its content are the problems, and then the set is nil.
+func Load(path string, o Options) (*Set, Problems, error) {
+	src, err := os.ReadFile(path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("rules: %w", err)
+	}
+	set, problems := Parse(path, src, o)
+	return set, problems, nil
+}
+
+// Parse checks and compiles a file. All mistakes are told at once, sorted by place; with an error among them
+// the set is nil.
+func Parse(name string, src []byte, o Options) (*Set, Problems) {
+	r := &reader{o: o, src: newSource(name, string(src)), set: &Set{version: versionOf(src)}, skip: map[*yaml.Node]bool{}}
+	switch {
+	case len(src) > fileSize:
+		r.src = newSource(name, "")
+		r.fail(place{1, 1}, 1, "too-large", fmt.Sprintf("a rules file has at most %d bytes, this one %d", fileSize, len(src)), "")
+	case !utf8.Valid(src):
+		r.notUTF8(src)
+	default:
+		r.file()
+	}
+	found := r.finish()
+	if len(found.Errors()) > 0 {
+		return nil, found
+	}
+	return r.set, found
+}
+
+// versionOf is a short hash of the content; a byte order mark and the kind of line ends don't count.
+func versionOf(src []byte) string {
+	text := strings.ReplaceAll(strings.TrimPrefix(string(src), "\ufeff"), "\r\n", "\n")
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:6])
+}
+
+// reader is one parse: what was found and what is known so far.
+type reader struct {
+	o        Options
+	src      *source
+	set      *Set
+	scope    scope // of rules: the vars
+	problems Problems
+	skip     map[*yaml.Node]bool // already told
+	secrets  []string            // literal secrets of the file, masked wherever a line is shown
+	damaged  bool                // a part of the file was left out because YAML can't read it
+}
+
+func (r *reader) add(s Severity, at place, width int, code, message, hint string) {
+	if len(r.problems) >= problems {
+		return
+	}
+	o := r.src.origin(at)
+	r.problems = append(r.problems, Problem{File: r.src.name, Line: max(1, o.line), Column: max(1, o.column), Severity: s,
+		Code: code, Message: message, Hint: hint, SourceLine: r.src.line(o.line), Width: max(1, width)})
+}
+
+func (r *reader) fail(at place, width int, code, message, hint string) {
+	r.add(SeverityError, at, width, code, message, hint)
+}
+
+func (r *reader) failAt(l located, code, message, hint string) {
+	r.fail(l.at[0], l.width(), code, message, hint)
+}
+
+func (r *reader) warnAt(l located, code, message, hint string) {
+	r.add(SeverityWarning, l.at[0], l.width(), code, message, hint)
+}
+
+// failNode points at a node's own text, or at the beginning of a list or mapping.
+func (r *reader) failNode(n *yaml.Node, code, message, hint string) {
+	r.fail(place{n.Line, n.Column}, r.widthOf(n), code, message, hint)
+}
+
+func (r *reader) warnNode(n *yaml.Node, code, message, hint string) {
+	r.add(SeverityWarning, place{n.Line, n.Column}, r.widthOf(n), code, message, hint)
+}
+
+func (r *reader) widthOf(n *yaml.Node) int {
+	if n.Kind != yaml.ScalarNode {
+		return 1
+	}
+	if end := r.src.end(n); end.line == n.Line {
+		return end.column - n.Column
+	}
+	return 1
+}
+
+// finish sorts what was found and masks literal secrets.
+func (r *reader) finish() Problems {
+	found := r.problems.sorted()
+	for i := range found {
+		for _, text := range []*string{&found[i].SourceLine, &found[i].Message, &found[i].Hint} {
+			for _, secret := range r.secrets {
+				*text = strings.ReplaceAll(*text, secret, strings.Repeat("*", utf8.RuneCountInString(secret)))
+			}
+		}
+	}
+	return found
+}
+
+func (r *reader) notUTF8(src []byte) {
+	line, column := 1, 1
+	for len(src) > 0 {
+		c, size := utf8.DecodeRune(src)
+		if c == utf8.RuneError && size <= 1 {
+			break
+		}
+		column++
+		if c == '\n' {
+			line, column = line+1, 1
+		}
+		src = src[size:]
+	}
+	r.src = newSource(r.src.name, strings.ToValidUTF8(strings.Join(r.src.original, "\n"), "?"))
+	r.fail(place{line, column}, 1, "encoding", "the file is not UTF-8", "save it as UTF-8")
+}
+
+// checkEnv looks an environment value up and tells where it is not set.
+func (r *reader) checkEnv(at located, name string) {
+	if _, ok := r.env(name); ok {
+		return
+	}
+	s := SeverityWarning
+	if r.o.MissingEnvIsError {
+		s = SeverityError
+	}
+	r.add(s, at.at[0], at.width(), "env-unset", name+" is not set in the environment", "set it, for example in .env")
+}
+
+func (r *reader) env(name string) (string, bool) {
+	if r.o.Env == nil {
+		return "", false
+	}
+	return r.o.Env(name)
+}
+
+// envValue is a value for a compiled text; what is not set is "".
+func (r *reader) envValue(name string) string {
+	v, _ := r.env(name)
+	return v
+}
+
+func (r *reader) spec(name string) (Spec, bool) {
+	i := slices.IndexFunc(r.o.Specs, func(s Spec) bool { return s.Name == name })
+	if i < 0 {
+		return Spec{}, false
+	}
+	return r.o.Specs[i], true
+}

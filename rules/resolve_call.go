@@ -1,0 +1,123 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/builtin"
+)
+
+func (v *resolver) call(n *ast.CallNode) {
+	callee, ok := n.Callee.(*ast.IdentifierNode)
+	if !ok {
+		v.refuse(n, "words have no functions of their own", "the functions are "+strings.Join(usages(), ", "))
+		return
+	}
+	name := callee.Value
+	f, ok := functionNamed(name)
+	switch {
+	case slices.Contains(laterFunctions, name):
+		v.notYet(n, name+"()")
+		return
+	case v.e.scope.only == onlyVars && ok && len(f.hidden) > 0:
+		v.fail(n, "not-here", name+"() reads the group, which is not known here", "only vars and ${env.NAME} can be read here")
+		return
+	case !ok:
+		v.failAt(callee.Location().From, callee.Location().To, "unknown-function", "unknown function "+name, v.functionHint(name))
+		return
+	case len(n.Arguments) < f.min || f.max >= 0 && len(n.Arguments) > f.max:
+		v.fail(n, "wrong-arguments", fmt.Sprintf("%s is written %s", name, f.usage), "")
+		return
+	}
+	v.e.read.function(name)
+	for _, h := range f.hidden {
+		v.e.read.word(h)
+	}
+	for _, a := range n.Arguments {
+		v.walk(a)
+	}
+}
+
+func (v *resolver) functionHint(name string) string {
+	if near := nearest(name, append(functionNames(), laterFunctions...)); near != "" {
+		return "did you mean " + usageOf(near) + "?"
+	}
+	return "the functions are " + strings.Join(usages(), ", ")
+}
+
+func (v *resolver) builtin(n *ast.BuiltinNode) {
+	if !slices.Contains(builtins, n.Name) {
+		hint := "the functions are " + strings.Join(usages(), ", ")
+		if n.Name == "now" || n.Name == "date" {
+			hint = "the one clock of a rule is the event's: event.time"
+		}
+		if near := nearest(n.Name, functionNames()); near != "" && n.Name != "now" && n.Name != "date" {
+			hint = "did you mean " + usageOf(near) + "?"
+		}
+		v.failAt(n.Location().From, n.Location().To, "unknown-function", n.Name+"() is off here", hint)
+		return
+	}
+	if !slices.Contains(loops, n.Name) {
+		for _, a := range n.Arguments {
+			v.walk(a)
+		}
+		return
+	}
+	if v.loop > 0 {
+		v.refuse(n, "a loop inside of a loop is not part of the language", "")
+		return
+	}
+	before := v.names
+	for i, a := range n.Arguments {
+		if _, predicate := a.(*ast.PredicateNode); !predicate {
+			v.walk(a)
+			continue
+		}
+		v.names = overOrders(n.Arguments[0])
+		v.loop++
+		v.walk(n.Arguments[i])
+		v.loop--
+	}
+	v.names = before
+}
+
+// overOrders says whether a list is group.orders, filtered or not.
+func overOrders(n ast.Node) bool {
+	if b, ok := n.(*ast.BuiltinNode); ok && b.Name == "filter" && len(b.Arguments) > 0 {
+		return overOrders(b.Arguments[0])
+	}
+	return dotted(pathOf(n)) == "group.orders"
+}
+
+func functionNames() []string {
+	var out []string
+	for _, f := range functions {
+		out = append(out, f.name)
+	}
+	return append(out, builtins...)
+}
+
+func usages() []string {
+	var out []string
+	for _, f := range functions {
+		out = append(out, f.usage)
+	}
+	return out
+}
+
+func usageOf(name string) string {
+	if f, ok := functionNamed(name); ok {
+		return f.usage
+	}
+	return name + "(…)"
+}
+
+func isFunctionName(name string) bool {
+	if _, ok := functionNamed(name); ok {
+		return true
+	}
+	_, ok := builtin.Index[name]
+	return ok && slices.Contains(builtins, name)
+}

@@ -1,0 +1,130 @@
+package rules
+
+import (
+	"slices"
+	"time"
+
+	"backstop/engine/order"
+)
+
+// Set is a checked and compiled rules file. It never changes and may be shared; what its methods return must
+// not be changed either.
+type Set struct {
+	version     string
+	rules       []*Rule
+	alerts      string
+	unprotected time.Duration
+	channels    []Channel
+	guardrails  Guardrails
+}
+
+// UnprotectedDefault is how long an open quantity may be without a live exit before it is told.
+const UnprotectedDefault = 10 * time.Second
+
+// NoAlerts is what `alerts` says where Backstop is to say nothing by itself.
+const NoAlerts = "none"
+
+// SettingsChannel is the channel that the settings make (TELEGRAM_BOT_TOKEN …).
+const SettingsChannel = "telegram"
+
+// Rules are in the order of the file.
+func (s *Set) Rules() []*Rule { return s.rules }
+
+// Rule is one by its name.
+func (s *Set) Rule(name string) (*Rule, bool) {
+	i := slices.IndexFunc(s.rules, func(r *Rule) bool { return r.Name == name })
+	if i < 0 {
+		return nil, false
+	}
+	return s.rules[i], true
+}
+
+// Version is a short hash of the file's content; decisions carry it.
+func (s *Set) Version() string { return s.version }
+
+// Alerts is the channel that is told what Backstop says by itself: a name, NoAlerts where the file says so on
+// purpose, "" where none can be found.
+func (s *Set) Alerts() string { return s.alerts }
+
+// UnprotectedAfter is how long an open quantity may be without a live exit before it is told.
+func (s *Set) UnprotectedAfter() time.Duration { return s.unprotected }
+
+// Channels are those written in the file.
+func (s *Set) Channels() []Channel { return s.channels }
+
+// Channel is one by its name; the one that the settings make is not among them.
+func (s *Set) Channel(name string) (Channel, bool) {
+	i := slices.IndexFunc(s.channels, func(c Channel) bool { return c.Name == name })
+	if i < 0 {
+		return Channel{}, false
+	}
+	return s.channels[i], true
+}
+
+// Guardrails are the limits on what adds risk.
+func (s *Set) Guardrails() Guardrails { return s.guardrails }
+
+// By says of what something is counted.
+type By string
+
+// What once and cooldown count. Day is of once only, rule of cooldown only.
+const (
+	ByNone   By = ""
+	ByOrder  By = "order"
+	ByGroup  By = "group"
+	BySymbol By = "symbol"
+	ByDay    By = "day"
+	ByRule   By = "rule"
+)
+
+// Position is a place in the file, from 1.
+type Position struct{ Line, Column int }
+
+// Rule is one rule, compiled. Its fields are not to be changed.
+type Rule struct {
+	Name        string
+	Description string
+	Enabled     bool
+	Mode        string   // "" the service's, dry-run, live
+	Accounts    []string // none: all
+	On          []order.Kind
+	When        string // as written, on one line; "" where there is none
+	Once        By
+	Cooldown    time.Duration // 0: none
+	By          By            // of what the cooldown is
+	Then        []*Step
+	OnError     []*Step
+	HasOnError  bool // also where it is an empty list: then nothing follows a failure
+
+	Reads     Reads // of the condition and of all that its actions evaluate
+	WhenReads Reads // of the condition alone
+
+	Pos       Position
+	condition *expression
+}
+
+// Listens says whether the rule is decided on events of this kind.
+func (r *Rule) Listens(k order.Kind) bool { return slices.Contains(r.On, k) }
+
+// For says whether the rule is of this account.
+func (r *Rule) For(account string) bool {
+	return len(r.Accounts) == 0 || slices.Contains(r.Accounts, account)
+}
+
+// Match decides the condition. Where it is false, why is `when: ` and the source of its first false part. An
+// error is an *EvalError: it is told, and never means "did not match".
+func (r *Rule) Match(w *Words) (ok bool, why string, err error) {
+	if r.condition == nil {
+		return true, "", nil
+	}
+	for _, p := range r.condition.parts {
+		v, err := run(p.program, w)
+		if err != nil {
+			return false, "", &EvalError{r.Name, "when", p.source, err}
+		}
+		if b, _ := v.(bool); !b {
+			return false, "when: " + p.source, nil
+		}
+	}
+	return true, "", nil
+}

@@ -1,0 +1,49 @@
+package rules
+
+// testSpecs are the actions as rules.md lists them; actions.Builtin() is not imported here.
+func testSpecs() []Spec {
+	return []Spec{
+		{Name: "place_stop_loss", Params: []Param{
+			{Name: "trigger_price", Type: ParamPrice, Required: true},
+			{Name: "limit_price", Type: ParamPrice},
+			{Name: "limit_offset", Type: ParamPrice},
+			{Name: "order_type", Type: ParamEnum, Default: "SL", Enum: []string{"SL", "SL-M"}},
+			{Name: "per", Type: ParamEnum, Default: "group", Enum: []string{"group", "fill"}},
+			{Name: "step", Type: ParamPrice},
+			{Name: "loosen", Type: ParamBool, Default: "false"},
+			{Name: "hold", Type: ParamEnum, Default: "day", Enum: []string{"day", "until_flat", "gtt"}, Later: []string{"until_flat", "gtt"}},
+			{Name: "if_cancelled", Type: ParamEnum, Default: "leave", Enum: []string{"leave", "replace"}},
+			{Name: "if_unfilled", Type: ParamEnum, Enum: []string{"reprice", "exit", "leave"}, Later: []string{""}},
+		}, OneOf: [][]string{{"limit_price", "limit_offset"}}, Results: []Param{
+			{Name: "order_id", Type: ParamText}, {Name: "quantity", Type: ParamQuantity}}},
+		{Name: "place_target", Params: []Param{
+			{Name: "price", Type: ParamPrice, Required: true},
+			{Name: "quantity", Type: ParamQuantity},
+			{Name: "per", Type: ParamEnum, Default: "group", Enum: []string{"group", "fill"}},
+		}, Results: []Param{{Name: "order_id", Type: ParamText}}},
+		{Name: "cancel_siblings", Params: []Param{{Name: "roles", Type: ParamRoleList}}},
+		{Name: "cancel_order"},
+		{Name: "exit_position", Params: []Param{{Name: "quantity", Type: ParamQuantity, Later: []string{""}}}},
+		{Name: "telegram", Short: "text", Params: []Param{
+			{Name: "to", Type: ParamName},
+			{Name: "text", Type: ParamText, Required: true},
+			{Name: "silent", Type: ParamBool, Default: "false"},
+			{Name: "buttons", Type: ParamText, Later: []string{""}},
+		}},
+		{Name: "log", Short: "text", Params: []Param{{Name: "text", Type: ParamText, Required: true}}},
+		{Name: "test_risk", AddsRisk: true, Params: []Param{{Name: "wait", Type: ParamDuration, Default: "5s"}, {Name: "weight", Type: ParamNumber}}},
+		{Name: "place_order", Later: true, AddsRisk: true},
+		{Name: "modify_order", Later: true},
+		{Name: "notify", Later: true},
+		{Name: "webhook", Later: true},
+		{Name: "set", Later: true},
+		{Name: "pause", Later: true},
+		{Name: "kill", Later: true},
+	}
+}
+
+func testOptions() Options {
+	env := map[string]string{"TELEGRAM_BOT_TOKEN": "123:token", "TELEGRAM_CHAT_ID": "-42", "STOP": "20"}
+	return Options{Specs: testSpecs(), Env: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+		Reasons: []string{"margin", "holdings", "tick"}}
+}
