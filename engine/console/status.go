@@ -1,0 +1,118 @@
+package console
+
+import (
+	"net/http"
+	"regexp"
+
+	"backstop/engine/order"
+)
+
+// accountRow is one account of the status.
+type accountRow struct {
+	Account    string     `json:"account"`
+	Mode       string     `json:"mode"`
+	Armed      bool       `json:"armed"`
+	Session    bool       `json:"session"`
+	SessionWhy string     `json:"session_why"`
+	Paused     bool       `json:"paused"`
+	Stopped    string     `json:"stopped"`
+	LastReadAt stamp      `json:"last_read_at"`
+	Orders     int        `json:"orders"`
+	Waiting    int        `json:"waiting"`
+	Unknown    int        `json:"unknown"`
+	Missed     missedRow  `json:"missed"`
+	Positions  []Position `json:"positions"`
+	Groups     []groupRow `json:"groups"`
+}
+
+// missedRow counts what the book told and no postback did.
+type missedRow struct {
+	Updates int `json:"updates"`
+	Orders  int `json:"orders"`
+}
+
+type groupRow struct {
+	Account string `json:"account"`
+	ID      string `json:"id"`
+	order.Key
+	Side    string       `json:"side"`
+	Open    int64        `json:"open_quantity"`
+	Covered int64        `json:"covered_quantity"`
+	Entry   *order.Price `json:"entry_price"` // null while Kite has not told it
+}
+
+func newAccountRow(v View) accountRow {
+	row := accountRow{v.Account, v.Mode, v.Armed, v.Session, v.SessionWhy, v.Paused, v.Stopped, stamp(v.LastRead), v.Orders, v.Waiting, v.Unknown,
+		missedRow{v.MissedUpdates, v.MissedOrders}, orEmpty(v.Positions), make([]groupRow, len(v.Groups))}
+	for i, g := range v.Groups {
+		row.Groups[i] = groupRow{g.Account, g.ID, g.Key, g.Side, g.Open, g.Covered, nil}
+		if g.Entry != 0 {
+			row.Groups[i].Entry = &v.Groups[i].Entry
+		}
+	}
+	return row
+}
+
+// status is how the service stands; a POST answers with it too.
+func (c *console) status(*http.Request) (any, *problem) {
+	views, checks, rules := c.Engine.Views(), orEmpty(c.Engine.Ready()), c.Rules()
+	accounts := make([]accountRow, len(views))
+	for i, v := range views {
+		accounts[i] = newAccountRow(v)
+	}
+	return struct {
+		Version      string       `json:"version"`
+		Mode         string       `json:"mode"`
+		RulesVersion string       `json:"rules_version"`
+		Ready        bool         `json:"ready"`
+		Checks       []Check      `json:"checks"`
+		Accounts     []accountRow `json:"accounts"`
+	}{c.Version, rules.Mode, rules.Version, ready(checks), checks, accounts}, nil
+}
+
+// rules is the rules in force, a list like the others, and beside it the file that they come from.
+func (c *console) rules(r *http.Request) (any, *problem) {
+	q, from, p := c.list(r, "rules")
+	if p != nil {
+		return nil, p
+	}
+	info, rows := c.Rules(), []Rule{}
+	for _, rule := range info.Rules {
+		if q.Rule == "" || q.Rule == rule.Name {
+			rule.On, rule.Accounts = orEmpty(rule.On), orEmpty(rule.Accounts)
+			rows = append(rows, rule)
+		}
+	}
+	list, p := pageOf("rules", rows, q.Limit, from, func(x Rule) string { return x.Name })
+	if p != nil {
+		return nil, p
+	}
+	return struct {
+		page[Rule]
+		File    string `json:"file"`
+		Version string `json:"version"`
+		Mode    string `json:"mode"`
+		Problem string `json:"problem"`
+		Source  string `json:"source"`
+	}{list, info.File, info.Version, info.Mode, info.Problem, withoutSecrets(info.Source)}, nil
+}
+
+// What looks like a secret written in clear into the rules file, where ${env.NAME} belongs: the value of a key
+// that names one, and the shape of a Telegram bot's token anywhere.
+var (
+	secretValue   = regexp.MustCompile(`(?i)(\b["']?[a-z_]*(?:token|secret|password|passwd|api_key|apikey|authorization)["']?[ \t]*:[ \t]*)(\$\{[^}\n]*\}|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'|[^\s,}"'#][^\n,}#]*)`)
+	telegramToken = regexp.MustCompile(`\b\d{6,12}:[A-Za-z0-9_-]{30,}`)
+	envReference  = regexp.MustCompile(`^["']?\$\{env\.[A-Za-z0-9_]+\}["']?\s*$`)
+)
+
+// withoutSecrets masks them: the file is the user's, but what leaves here is ours (invariant 7).
+func withoutSecrets(source string) string {
+	source = secretValue.ReplaceAllStringFunc(source, func(found string) string {
+		parts := secretValue.FindStringSubmatch(found)
+		if envReference.MatchString(parts[2]) {
+			return found
+		}
+		return parts[1] + `"***"`
+	})
+	return telegramToken.ReplaceAllString(source, "***")
+}

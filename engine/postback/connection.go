@@ -1,0 +1,165 @@
+package postback
+
+import (
+	"container/list"
+	"context"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// drainedEvery is how often a shutdown looks whether all connections have ended.
+const drainedEvery = 5 * time.Millisecond
+
+// boundListener keeps the number of open connections bounded without ever closing the door to a genuine sender: when
+// all places are taken, the oldest connection that is not being answered goes. Someone who holds connections open
+// with half a request (slowloris) thus loses them first, and a broker that opens many at once in a burst loses none,
+// since its bodies come at once.
+type boundListener struct {
+	net.Listener
+	near func(netip.Addr) bool
+	once sync.Once // closes it
+
+	mu        sync.Mutex // guards all below
+	strangers *list.List // of *connection, oldest first
+	nears     int
+}
+
+// connection is one accepted connection.
+type connection struct {
+	net.Conn
+	from      *boundListener
+	place     *list.Element // among the strangers; nil for this machine and trusted proxies
+	answering atomic.Bool   // its body is here whole and its answer not yet gone
+	left      sync.Once
+}
+
+func (r *Receiver) bound(l net.Listener) *boundListener {
+	return &boundListener{Listener: l, strangers: list.New(), near: func(a netip.Addr) bool {
+		return !a.IsValid() || a.IsLoopback() || r.trusted(a)
+	}}
+}
+
+// Accept waits for the next connection that finds a place.
+func (l *boundListener) Accept() (net.Conn, error) {
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if admitted := l.admit(c); admitted != nil {
+			return admitted, nil
+		}
+		_ = c.Close()
+	}
+}
+
+// Close ends accepting. Connections that are open stay.
+func (l *boundListener) Close() (err error) {
+	l.once.Do(func() { err = l.Listener.Close() })
+	return err
+}
+
+func (l *boundListener) admit(c net.Conn) net.Conn {
+	admitted := &connection{Conn: c, from: l}
+	near := l.near(addressOf(c.RemoteAddr().String()))
+	l.mu.Lock()
+	var leaves *connection
+	switch {
+	case near && l.nears >= nearMax:
+		admitted = nil
+	case near:
+		l.nears++
+	case l.strangers.Len() >= openMax:
+		if leaves = l.oldestWaiting(); leaves == nil {
+			admitted = nil
+			break
+		}
+		l.strangers.Remove(leaves.place)
+		fallthrough
+	default:
+		admitted.place = l.strangers.PushBack(admitted)
+	}
+	l.mu.Unlock()
+	if leaves != nil {
+		_ = leaves.Close()
+	}
+	if admitted == nil {
+		return nil
+	}
+	return admitted
+}
+
+func (l *boundListener) oldestWaiting() *connection {
+	for e := l.strangers.Front(); e != nil; e = e.Next() {
+		if c, ok := e.Value.(*connection); ok && !c.answering.Load() {
+			return c
+		}
+	}
+	return nil
+}
+
+// drained waits until no connection is open any more, or most has passed. net/http's own Shutdown would drop a request
+// whose head has not come whole, without an answer.
+func (l *boundListener) drained(most time.Duration) {
+	tick := time.NewTicker(drainedEvery)
+	defer tick.Stop()
+	for until := time.Now().Add(most); l.open() > 0 && time.Now().Before(until); {
+		<-tick.C
+	}
+}
+
+func (l *boundListener) open() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.strangers.Len() + l.nears
+}
+
+// Close closes the connection and frees its place.
+func (c *connection) Close() error {
+	c.left.Do(func() {
+		c.from.mu.Lock()
+		defer c.from.mu.Unlock()
+		if c.place == nil {
+			c.from.nears--
+			return
+		}
+		c.from.strangers.Remove(c.place) // nothing where it has already left
+	})
+	return c.Conn.Close()
+}
+
+// CloseWrite lets net/http end its side first, so that a refused sender still reads the answer.
+func (c *connection) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
+
+type connectionKey struct{}
+
+// rememberConnection lets a handler find its connection, beginAnswer.
+func rememberConnection(ctx context.Context, c net.Conn) context.Context {
+	if own, ok := c.(*connection); ok {
+		return context.WithValue(ctx, connectionKey{}, own)
+	}
+	return ctx
+}
+
+// beginAnswer keeps the request's connection from being closed for a newcomer.
+func beginAnswer(q *http.Request) {
+	if c, ok := q.Context().Value(connectionKey{}).(*connection); ok {
+		c.answering.Store(true)
+	}
+}
+
+// endAnswer is told by net/http once an answer has left the machine.
+func endAnswer(c net.Conn, s http.ConnState) {
+	if own, ok := c.(*connection); ok && s == http.StateIdle {
+		own.answering.Store(false)
+	}
+}

@@ -1,0 +1,203 @@
+package postback
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"backstop/engine/order"
+)
+
+// Why a check refuses a body.
+var (
+	// ErrMalformed is a body that can be no postback whatever its checksum: 400, and the error's text is shown to
+	// the sender. Malformed makes one.
+	ErrMalformed = errors.New("not a postback")
+	// ErrChecksum is a body that nobody who knows the secret made: 401.
+	ErrChecksum = errors.New("the checksum is wrong")
+)
+
+// Malformed is an ErrMalformed with a reason as its whole text. The sender sees it.
+func Malformed(reason string) error { return malformed(reason) }
+
+type malformed string
+
+func (m malformed) Error() string        { return string(m) }
+func (m malformed) Is(target error) bool { return target == ErrMalformed }
+
+// Door is what stands behind one address, POST /postback/{Key}.
+type Door struct {
+	// Key is the api_key of the address.
+	Key string
+	// Check verifies a raw body and reads it. It owns the body from then on. An error is ErrChecksum, or ErrMalformed
+	// by errors.Is; any other counts as malformed without its text. It must take the same time whatever part of a
+	// checksum is wrong, and any number of goroutines call it.
+	Check func(body []byte, received time.Time) (order.Update, error)
+}
+
+// Submit makes an update durable. It returns when the commit is done, with the reason where the update changes
+// nothing (which is acknowledged like any other), or an error where it is not known to be durable: the sender gets
+// 503. The context ends after 2.5 s; it does not end when the sender goes away, since the broker sends only once.
+type Submit func(ctx context.Context, u order.Update) (ignored string, err error)
+
+// Options are a receiver's settings. Submit is needed.
+type Options struct {
+	Doors          []Door
+	Submit         Submit
+	TrustedProxies []netip.Prefix                  // whose X-Forwarded-For is believed; see ParseProxies
+	Observe        func(code int, d time.Duration) // each answer and the time from head to answer
+	Log            *slog.Logger                    // what net/http has to say (a broken accept); nil is silent
+	Now            func() time.Time                // default time.Now
+}
+
+// Receiver is the public side's handler. Make one with New.
+type Receiver struct {
+	doors   map[string]*Door
+	only    *Door // of POST /postback: there is one key
+	submit  Submit
+	proxies []netip.Prefix
+	observe func(int, time.Duration)
+	log     *slog.Logger
+	now     func() time.Time
+	wrong   *wrongTable
+	closing atomic.Bool
+}
+
+var _ http.Handler = (*Receiver)(nil)
+
+// New makes a receiver. Keys are non-empty, different, and without a slash.
+func New(o Options) (*Receiver, error) {
+	if o.Submit == nil {
+		return nil, errors.New("postback: no Submit")
+	}
+	r := &Receiver{doors: make(map[string]*Door, len(o.Doors)), submit: o.Submit, proxies: o.TrustedProxies,
+		observe: o.Observe, log: o.Log, now: o.Now, wrong: newWrongTable()}
+	if r.now == nil {
+		r.now = time.Now
+	}
+	for _, d := range o.Doors {
+		switch {
+		case d.Key == "" || strings.Contains(d.Key, "/"):
+			return nil, fmt.Errorf("postback: %q can be no api_key", d.Key)
+		case r.doors[d.Key] != nil:
+			return nil, fmt.Errorf("postback: api_key %s stands twice", d.Key)
+		case d.Check == nil:
+			return nil, fmt.Errorf("postback: api_key %s: no Check", d.Key)
+		}
+		r.doors[d.Key] = &d
+		r.only = &d
+	}
+	if len(r.doors) != 1 {
+		r.only = nil
+	}
+	return r, nil
+}
+
+// Close answers 503 to every postback whose answer has not begun with its body from now on. Serve calls it.
+func (r *Receiver) Close() { r.closing.Store(true) }
+
+// ServeHTTP answers one request by the contract.
+func (r *Receiver) ServeHTTP(w http.ResponseWriter, q *http.Request) {
+	if r.observe == nil {
+		r.serve(w, q).write(w)
+		return
+	}
+	began := r.now()
+	a := r.serve(w, q)
+	a.write(w)
+	r.observe(a.code, r.now().Sub(began))
+}
+
+// serve comes to an answer. The order is the contract's: where it went, how, whether it can be read, whether it is
+// genuine, whether it is durable.
+func (r *Receiver) serve(w http.ResponseWriter, q *http.Request) answer {
+	in := incoming{w: w, q: q}
+	door, known := r.door(q.URL.Path)
+	switch {
+	case q.URL.Path == callbackPath:
+		return in.unread(noLogin)
+	case !known:
+		return in.unread(notFound)
+	case q.Method != http.MethodPost:
+		return in.unread(wrongMethod)
+	case r.closing.Load():
+		return in.unread(shuttingDown)
+	case compressed(q.Header):
+		return in.unread(compressedBody)
+	case q.ContentLength > bodyMax:
+		return in.unread(tooLarge)
+	}
+	body, refused := in.read()
+	if refused.code != 0 {
+		return refused
+	}
+	u, err := door.Check(body, r.now())
+	switch {
+	case err == nil:
+		return r.accept(q, u)
+	case errors.Is(err, ErrChecksum):
+		return r.wrongChecksum(q)
+	case errors.Is(err, ErrMalformed):
+		return malformedBody(err.Error())
+	default:
+		return unreadable
+	}
+}
+
+// callbackPath ends a login that Backstop began. No login can begin in this version, so whatever comes there has no
+// valid state.
+const callbackPath = "/kite/callback"
+
+// door finds who stands behind a path; false is 404.
+func (r *Receiver) door(path string) (*Door, bool) {
+	rest, ok := strings.CutPrefix(path, "/postback")
+	if !ok {
+		return nil, false
+	}
+	if rest == "" {
+		return r.only, r.only != nil
+	}
+	key, ok := strings.CutPrefix(rest, "/")
+	d := r.doors[key]
+	return d, ok && d != nil
+}
+
+// accept waits until the update is durable.
+func (r *Receiver) accept(q *http.Request, u order.Update) answer {
+	beginAnswer(q)
+	// Not the request's context: the broker hangs up after 2 to 3 s and never sends again (kite-facts 1.3), so what
+	// was received must not be dropped with the connection.
+	ctx, cancel := context.WithTimeout(context.Background(), submitTimeout)
+	defer cancel()
+	if _, err := r.submit(ctx, u); err != nil {
+		return notDurable
+	}
+	return success
+}
+
+// wrongChecksum counts one against its sender.
+func (r *Receiver) wrongChecksum(q *http.Request) answer {
+	if wait, limited := r.wrong.add(network(r.sender(q)), r.now()); limited {
+		return tooManyWrong(wait)
+	}
+	return wrongChecksum
+}
+
+// compressed says whether the body is in a coding that would have to be undone, which is never done: it is how a
+// small body becomes a large one.
+func compressed(h http.Header) bool {
+	for _, line := range h["Content-Encoding"] {
+		for coding := range strings.SplitSeq(line, ",") {
+			if coding = strings.TrimSpace(coding); coding != "" && !strings.EqualFold(coding, "identity") {
+				return true
+			}
+		}
+	}
+	return false
+}
