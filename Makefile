@@ -1,0 +1,37 @@
+# Targets print their own help: make help
+SHELL := /bin/bash
+export CGO_ENABLED ?= 0
+SEED ?= 1
+SEEDS ?= 500
+LINT := $(CURDIR)/bin/golangci-lint
+
+.PHONY: help build test race lint simulate bench cross tools
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## the binary, in bin/
+	go build -trimpath -o bin/backstop ./cmd/backstop
+
+test: ## every fast test; needs Go and nothing else
+	go vet ./...
+	go test ./...
+
+race: ## the concurrent packages under the race detector (needs a C compiler)
+	CGO_ENABLED=1 go test -race -short ./engine ./engine/lane ./engine/postback ./engine/notify ./engine/paper ./engine/journal/... ./rules
+
+lint: tools ## imports, purity and style, by .golangci.yml
+	$(LINT) run ./...
+
+tools:
+	@test -x $(LINT) || GOBIN=$(CURDIR)/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+simulate: ## days under faults and crashes: make simulate SEED=1 SEEDS=5000
+	go test ./engine/enginetest -run TestSimulateMany -count=1 -timeout 30m -v -args -seed $(SEED) -seeds $(SEEDS)
+
+bench: ## acknowledged postbacks a second, against a bare handler in the same run
+	go test ./cmd/backstop -run '^$$' -bench . -benchtime 1x -count 1
+
+cross: ## builds for Linux, macOS and Windows
+	@for t in linux/amd64 linux/arm64 darwin/arm64 darwin/amd64 windows/amd64; do \
+	  echo "  $$t"; GOOS=$${t%/*} GOARCH=$${t#*/} go build -trimpath -o /dev/null ./cmd/backstop || exit 1; done
