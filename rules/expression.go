@@ -54,7 +54,7 @@ type part struct {
 
 // newConfig is expr's configuration for one compilation; its cache must not be shared.
 func newConfig() *conf.Config {
-	c := conf.New(&Words{})
+	c := conf.New(Words{}) // by value: only then are fields read without copying whole families
 	c.MaxNodes = expressionNodes
 	c.DisableIfOperator = true
 	for name, f := range exprFunctions {

@@ -36,6 +36,18 @@ func (r *reader) mendTabs() {
 	}
 }
 
+// mendBreaks tells of characters that end a line for YAML and for no editor, and goes on as if they were spaces.
+func (r *reader) mendBreaks() {
+	for i, line := range r.src.lines {
+		for j, c := range line {
+			if c == '\u0085' || c == '\u2028' || c == '\u2029' {
+				r.fail(place{i + 1, j + 1}, 1, "encoding", "the line holds a line break that can't be seen", "type the line anew")
+				line[j] = ' '
+			}
+		}
+	}
+}
+
 // mend tells why YAML can't read the text and changes the text so that the rest can be read. False: it
 // can't be helped.
 func (r *reader) mend(err error, budget *int) bool {

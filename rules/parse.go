@@ -65,7 +65,7 @@ func Parse(name string, src []byte, o Options) (*Set, Problems) {
 
 // versionOf is a short hash of the content; a byte order mark and the kind of line ends don't count.
 func versionOf(src []byte) string {
-	text := strings.ReplaceAll(strings.TrimPrefix(string(src), "\ufeff"), "\r\n", "\n")
+	text := lineEnds.Replace(strings.TrimPrefix(string(src), "\ufeff"))
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:6])
 }

@@ -17,12 +17,14 @@ type source struct {
 func newSource(name, text string) *source {
 	text = strings.TrimPrefix(text, "\ufeff")
 	s := &source{name: name, origins: map[int][]int{}}
-	for line := range strings.SplitSeq(strings.ReplaceAll(text, "\r\n", "\n"), "\n") {
+	for line := range strings.SplitSeq(lineEnds.Replace(text), "\n") {
 		s.original = append(s.original, line)
 		s.lines = append(s.lines, []rune(line))
 	}
 	return s
 }
+
+var lineEnds = strings.NewReplacer("\r\n", "\n", "\r", "\n")
 
 // text is the first n lines as parsed.
 func (s *source) text(n int) []byte {

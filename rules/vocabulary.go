@@ -116,7 +116,11 @@ func WordList() []WordDoc {
 	for _, root := range roots {
 		for _, name := range families[root].names {
 			f := families[root].fields[name]
-			out = append(out, WordDoc{root + "." + name, typeName(f.Type), f.Tag.Get("unit"), f.Tag.Get("example"), f.Tag.Get("doc")})
+			shown := root + "." + name
+			if _, many := families[shown]; many {
+				shown += ".NAME"
+			}
+			out = append(out, WordDoc{shown, typeName(f.Type), f.Tag.Get("unit"), f.Tag.Get("example"), f.Tag.Get("doc")})
 		}
 	}
 	out = append(out,

@@ -28,7 +28,7 @@ type EventWords struct {
 	Cause        string     `expr:"cause" example:"target" doc:"of flat: stop_loss, target, exit, person, broker"`
 	FillQuantity int        `expr:"fill_quantity" unit:"units" example:"75" doc:"this fill alone"`
 	FillPrice    float64    `expr:"fill_price" unit:"rupees" example:"120" doc:"the average price of this fill alone"`
-	Previous     OrderWords `expr:"previous" doc:"the order before the event"`
+	Previous     OrderWords `expr:"previous" doc:"a field of the order as it was before the event"`
 	Confirmed    bool       `expr:"confirmed" example:"true" doc:"the broker's own channel has shown it"`
 }
 

@@ -191,7 +191,7 @@ func (l *Lane) turnExits(s *slot, g *order.Group) (steps []step, standing int64)
 		standing += remaining
 		owner, so := l.slotOf(c.OrderID)
 		if so == nil || owner.Kind != actions.SlotStop || so.Stubborn || so.Mods >= modificationsMost {
-			if !l.cancelling(c.OrderID) {
+			if !l.cancelling(c.OrderID, s.ID) {
 				steps = append(steps, step{method: actions.Cancel, orderID: c.OrderID, variety: variety(&seen.Row), priority: actions.PriorityExit})
 			}
 			continue

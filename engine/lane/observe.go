@@ -20,6 +20,7 @@ func (l *Lane) observe() {
 		return
 	}
 	for _, k := range l.hotKeys() {
+		l.correct(k)
 		h := l.book.Holding(order.Claimed, k)
 		lasts := l.book.Holding(order.Confirmed, k).Surplus != 0 || len(h.Orphans) > 0
 		for _, g := range h.Groups {
@@ -36,6 +37,17 @@ func (l *Lane) observe() {
 	if !l.o.Assume {
 		l.observeWaiting()
 		l.observeClosing()
+	}
+}
+
+// correct tells again what was told with a role that turned out another.
+func (l *Lane) correct(k order.Key) {
+	for _, o := range slices.Clone(l.book.At(k)) {
+		for _, e := range l.book.Correct(o, l.meta.Now) {
+			e.ID = actions.ID(append([]string{"event"}, e.Facts(o)...)...)
+			l.dirty.orders[o.ID] = true
+			l.emit(e)
+		}
 	}
 }
 

@@ -274,7 +274,7 @@ func (l *Lane) releaseMessages() {
 func (l *Lane) cancelOrders(run *run, a *actions.Action, ids []string, dry bool) {
 	for _, id := range ids {
 		o, ok := l.book.Order(id)
-		if !ok || o.Seen(order.Claimed).Terminal() || l.cancelling(id) {
+		if !ok || o.Seen(order.Claimed).Terminal() || l.cancelling(id, "") {
 			continue
 		}
 		row := o.Row()
@@ -295,10 +295,10 @@ func (l *Lane) cancelOrders(run *run, a *actions.Action, ids []string, dry bool)
 	l.refreshAction(a)
 }
 
-// cancelling says whether a cancel of the order is under way.
-func (l *Lane) cancelling(id string) bool {
+// cancelling says whether a cancel of the order is under way, other than by the slot itself.
+func (l *Lane) cancelling(id, but string) bool {
 	for rid := range l.open {
-		if r := l.requests[rid]; r.Call.Method == actions.Cancel && r.Call.OrderID == id {
+		if r := l.requests[rid]; r.Call.Method == actions.Cancel && r.Call.OrderID == id && (but == "" || r.Slot != but) {
 			return true
 		}
 	}

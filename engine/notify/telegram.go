@@ -26,7 +26,7 @@ type TelegramOptions struct {
 	Token   string        `json:"-"` // TELEGRAM_BOT_TOKEN
 	BaseURL string        // TELEGRAM_BASE_URL; default TelegramURL
 	Timeout time.Duration // of one request; default 10 s
-	Client  *http.Client  // default: a new one. Its redirects are not followed, since the token is in the address
+	Client  *http.Client  `json:"-"` // default: a new one. Its redirects are not followed, since the token is in the address
 }
 
 // String keeps the token out of whatever prints the options.

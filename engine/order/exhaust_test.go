@@ -187,7 +187,7 @@ func (s *told) take(events []Event) error {
 	for _, e := range events {
 		s.Sum += e.Fill
 		switch {
-		case e.Fill < 0:
+		case e.Fill < 0 && e.Kind != KindRoleChanged:
 			return fmt.Errorf("%s takes a fill back: %d", e.Kind, e.Fill)
 		case e.Filled != s.Sum:
 			return fmt.Errorf("%s says %d filled, told were %d", e.Kind, e.Filled, s.Sum)

@@ -30,19 +30,19 @@ func second(n int) time.Time { return start.Add(time.Duration(n) * time.Second) 
 
 // sketch describes one observation; row makes it an update. Zero fields take what most orders have.
 type sketch struct {
-	id      string
-	source  Source
-	raw     string // the status as Kite writes it
-	at      int    // seconds after ten: order_timestamp and exchange_update_timestamp
-	key     Key
-	side    string
-	typ     string
-	quality string // validity
-	tag     string
-	tags    []string
-	parent  string
-	by      string
-	message string
+	id       string
+	source   Source
+	raw      string // the status as Kite writes it
+	at       int    // seconds after ten: order_timestamp and exchange_update_timestamp
+	key      Key
+	side     string
+	typ      string
+	quality  string // validity
+	tag      string
+	tags     []string
+	parent   string
+	placedBy string
+	message  string
 
 	quantity, filled, cancelled int64
 	price, trigger, average     float64
@@ -52,7 +52,7 @@ type sketch struct {
 // row is the update that a sketch describes, with a payload of its own.
 func (s sketch) row() *Update {
 	u := &Update{
-		Account: account, Source: s.source, OrderID: s.id, ParentOrderID: s.parent, PlacedBy: s.by, RawStatus: s.raw, StatusMessage: s.message,
+		Account: account, Source: s.source, OrderID: s.id, ParentOrderID: s.parent, PlacedBy: s.placedBy, RawStatus: s.raw, StatusMessage: s.message,
 		OrderTimestamp: second(s.at), ExchangeUpdateTimestamp: second(s.at), Variety: "regular",
 		Exchange: s.key.Exchange, Tradingsymbol: s.key.Tradingsymbol, Product: s.key.Product, OrderType: s.typ, TransactionType: s.side,
 		Validity: s.quality, Quantity: s.quantity, FilledQuantity: s.filled, PendingQuantity: s.quantity - s.filled,

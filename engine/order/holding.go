@@ -75,7 +75,7 @@ func (b *Book) Holding(l Layer, k Key) *Holding {
 		}
 	}
 	h.Surplus += h.Position
-	h.cover(all)
+	b.cover(h, all)
 	for _, g := range h.Groups {
 		slices.SortFunc(g.Exits, compareIDs)
 	}
@@ -319,6 +319,9 @@ func (b *Book) stand(h *Holding, o *Order, history []mark) {
 	switch {
 	case role != RoleUnknown:
 		h.roles[o.ID] = role
+		if o.Link == nil && own == nil { // a cover order's leg whose parent has not filled
+			h.member[o.ID] = h.member[o.Row().ParentOrderID]
+		}
 	case alwaysExit(o), s.Live() && h.Position*sign < 0, met(history, s.Placed)*sign < 0:
 		h.roles[o.ID] = h.typeRole(o, false)
 	default:
@@ -340,7 +343,7 @@ func met(history []mark, at time.Time) int64 {
 
 // cover spreads the live exits over the open groups: ours over their own, adopted ones over the group that they
 // belong to, then the oldest. A stop and a target may stand before the same quantity: only one of them fills.
-func (h *Holding) cover(all []*Order) {
+func (b *Book) cover(h *Holding, all []*Order) {
 	type shelf struct {
 		group string
 		role  Role
@@ -391,7 +394,8 @@ func (h *Holding) cover(all []*Order) {
 				}
 			}
 		}
-		if behind == 0 {
+		parent, ok := b.orders[o.Row().ParentOrderID]
+		if waits := ok && parent.Seen(h.layer).Live(); behind == 0 && !waits {
 			h.Orphans = append(h.Orphans, o.ID)
 		}
 	}

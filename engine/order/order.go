@@ -45,20 +45,23 @@ func valuesOf(r *Update) values { return values{r.Quantity, r.Price, r.TriggerPr
 
 // Order is what is known of one broker order, in two layers folded by the same join.
 type Order struct {
-	Account   string           `json:"account"`
-	ID        string           `json:"order_id"`
-	Layers    [layers]Seen     `json:"layers"`
-	FirstSeen time.Time        `json:"first_seen"`          // the lane's time
-	Claimed   time.Time        `json:"claimed_at,omitzero"` // since when claimed is ahead of confirmed
-	Trades    map[string]Trade `json:"trades,omitempty"`
-	Told      Told             `json:"told"`
-	Baseline  bool             `json:"baseline,omitempty"` // was in the book before the first arming: no events
-	Assumed   bool             `json:"assumed,omitempty"`  // planned in a dry run
-	Link      *Link            `json:"link,omitempty"`
-	Claims    []uint64         `json:"claims,omitempty"`  // postbacks that put claimed ahead
-	Refuted   []uint64         `json:"refuted,omitempty"` // payloads that the broker's book never confirmed
-	Pushed    bool             `json:"pushed,omitempty"`  // a postback or stream update told of it
-	Day       Day              `json:"day"`
+	Account     string           `json:"account"`
+	ID          string           `json:"order_id"`
+	Layers      [layers]Seen     `json:"layers"`
+	FirstSeen   time.Time        `json:"first_seen"`          // the lane's time
+	Claimed     time.Time        `json:"claimed_at,omitzero"` // since when claimed is ahead of confirmed
+	Trades      map[string]Trade `json:"trades,omitempty"`
+	Told        Told             `json:"told"`
+	Roled       bool             `json:"roled,omitempty"`       // the role was known when the fills were told
+	Entered     int64            `json:"entered,omitempty"`     // how much was told as an entry's
+	Corrections int              `json:"corrections,omitempty"` // how often the role turned out another
+	Baseline    bool             `json:"baseline,omitempty"`    // was in the book before the first arming: no events
+	Assumed     bool             `json:"assumed,omitempty"`     // planned in a dry run
+	Link        *Link            `json:"link,omitempty"`
+	Claims      []uint64         `json:"claims,omitempty"`  // postbacks that put claimed ahead
+	Refuted     []uint64         `json:"refuted,omitempty"` // payloads that the broker's book never confirmed
+	Pushed      bool             `json:"pushed,omitempty"`  // a postback or stream update told of it
+	Day         Day              `json:"day"`
 }
 
 // Seen is one layer of the order.
@@ -126,7 +129,7 @@ func (o *Order) ByHand() bool { return o.Link == nil }
 // Ahead says whether claimed tells more than the broker's own channels have shown.
 func (o *Order) Ahead() bool {
 	c, k := o.Seen(Claimed), o.Seen(Confirmed)
-	return !k.Reaches(c.Row.Status, c.Row.FilledQuantity)
+	return c.Known && !k.Reaches(c.Row.Status, c.Row.FilledQuantity)
 }
 
 // Refute takes back what was claimed and never confirmed. It returns false where nothing was ahead. The
@@ -142,7 +145,9 @@ func (o *Order) Refute() bool {
 		k.Row = Update{Account: o.Account, OrderID: o.ID}
 	}
 	o.Layers[Claimed] = k
-	o.Told.Filled = min(o.Told.Filled, k.Row.FilledQuantity)
+	taken := max(0, o.Told.Filled-k.Row.FilledQuantity)
+	o.Told.Filled -= taken
+	o.Entered = max(0, o.Entered-taken) // what reduces comes first: taken back is what entered
 	o.Told.Terminal = o.Told.Terminal && k.Row.Status == o.Told.Status
 	if o.Told.Status.rank() > k.Row.Status.rank() {
 		o.Told.Status = k.Row.Status

@@ -19,6 +19,7 @@ func (b *Book) Tell(o *Order, closed bool, now time.Time) []Event {
 		b.Touch(o.Key())
 	}
 	t := teller{o: o, holding: b.Holding(Claimed, o.Key()), known: b.known, now: now, filled: o.Told.Filled}
+	t.events = b.Correct(o, now)
 	first := o.Told == (Told{})
 	switch row := &s.Row; {
 	case o.Told.Terminal: // a fill that turned up after the end
@@ -37,6 +38,9 @@ func (b *Book) Tell(o *Order, closed bool, now time.Time) []Event {
 	o.Told = Told{s.Row.FilledQuantity, o.Told.Terminal || s.Terminal(), o.Told.Status, valuesOf(&s.Row)}
 	if s.Row.Status.rank() > o.Told.Status.rank() {
 		o.Told.Status = s.Row.Status
+	}
+	if b.known {
+		o.Roled, o.Entered = true, max(0, o.Told.Filled-b.exited(o))
 	}
 	return t.events
 }
@@ -148,6 +152,9 @@ func (e *Event) Facts(o *Order) []string {
 		// the time as well: values may go back and forth, and each way is an event of its own
 		facts = append(facts, fmt.Sprint(v.Quantity), v.Price.String(), v.Trigger.String(), v.Type)
 		facts = append(facts, o.Row().OrderTimestamp.UTC().Format(time.RFC3339))
+	}
+	if o.Corrections > 0 {
+		facts = append(facts, fmt.Sprintf("corrected %d", o.Corrections), string(e.Role))
 	}
 	if n := len(o.Refuted); n > 0 {
 		facts = append(facts, fmt.Sprintf("refuted %d", n))
