@@ -3,6 +3,7 @@ package journal
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strconv"
 	"time"
 
@@ -63,6 +64,17 @@ func StartOf(day order.Day) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("day %.40q is not YYYY-MM-DD", string(day))
 	}
 	return t, nil
+}
+
+// InUTC turns the times among the fields of the record at p into what every store gives back: UTC, without a
+// monotonic reading.
+func InUTC[T any](p *T) {
+	v := reflect.ValueOf(p).Elem()
+	for i := range v.NumField() {
+		if t, ok := v.Field(i).Addr().Interface().(*time.Time); ok {
+			*t = t.UTC().Round(0)
+		}
+	}
 }
 
 // Check says why a commit can't be written as it is: a row of another account, or one without the id by which

@@ -235,7 +235,7 @@ func (b *Book) Fold(u *Update, now time.Time) FoldOutcome {
 		return FoldOutcome{Order: o, Ignored: "refuted: the broker's book never showed it"}
 	}
 	c, k := o.Seen(Claimed), o.Seen(Confirmed)
-	older := c.Known && v.compare(c.Version) < 0
+	older := c.Known && v.compare(c.Version) < 0 && !c.shows(u)
 	beforeC, beforeK := c.substance(), k.substance()
 	if !claims {
 		k.fold(u, v)

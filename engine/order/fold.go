@@ -173,6 +173,13 @@ func (s *Seen) substance() substance {
 		r.AveragePrice, r.OrderType, r.TransactionType, r.Tag, r.ParentOrderID, r.PlacedBy, r.StatusMessage, r.Key(), len(r.Tags)}
 }
 
+// shows says whether u tells just what is known: a second look at one state, by whichever way it came.
+func (s *Seen) shows(u *Update) bool {
+	r := &s.Row
+	return u.RawStatus == r.RawStatus && u.FilledQuantity == r.FilledQuantity && u.Quantity == r.Quantity &&
+		u.Price == r.Price && u.TriggerPrice == r.TriggerPrice
+}
+
 // Terminal says whether nothing can follow on this layer.
 func (s *Seen) Terminal() bool { return s.Row.Status.Terminal() }
 

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"time"
 
 	"backstop/actions"
 	"backstop/engine/journal"
@@ -44,23 +43,17 @@ func pointer[T any](p *T) *T {
 	return &v
 }
 
-// stored is t as every store gives it back: in UTC, without a monotonic reading.
-func stored(t time.Time) time.Time {
-	if t.IsZero() {
-		return time.Time{}
-	}
-	return t.UTC().Round(0)
-}
-
 func ownedInput(in *journal.Input) journal.Input {
 	x := *in
-	x.At, x.Began, x.Doc = stored(x.At), stored(x.Began), ownedBytes(x.Doc)
+	journal.InUTC(&x)
+	x.Doc = ownedBytes(x.Doc)
 	return x
 }
 
 func ownedEvent(e *journal.Event) journal.Event {
 	x := *e
-	x.At, x.Doc, x.Decisions = stored(x.At), ownedBytes(x.Doc), owned(x.Decisions)
+	journal.InUTC(&x)
+	x.Doc, x.Decisions = ownedBytes(x.Doc), owned(x.Decisions)
 	for i := range x.Decisions {
 		d := &x.Decisions[i]
 		d.Actions, d.Explain = owned(d.Actions), ownedBytes(d.Explain)
@@ -71,9 +64,7 @@ func ownedEvent(e *journal.Event) journal.Event {
 func ownedRequest(r *actions.Request) actions.Request {
 	x := *r
 	x.Error, x.Assumed = pointer(x.Error), owned(x.Assumed)
-	for _, t := range []*time.Time{&x.Created, &x.Updated, &x.Sent, &x.Ended, &x.NotUntil, &x.Lapses} {
-		*t = stored(*t)
-	}
+	journal.InUTC(&x)
 	return x
 }
 
@@ -82,9 +73,7 @@ func plainAction(a *actions.Action) actions.Action {
 	x := *a
 	x.Message, x.Error = pointer(x.Message), pointer(x.Error)
 	x.Requests, x.Assumed, x.Args = owned(x.Requests), owned(x.Assumed), nil
-	for _, t := range []*time.Time{&x.Created, &x.Updated, &x.NotUntil} {
-		*t = stored(*t)
-	}
+	journal.InUTC(&x)
 	return x
 }
 
