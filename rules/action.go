@@ -72,7 +72,7 @@ func (r *reader) readStep(n *yaml.Node, sc *scope, ids map[string]Spec) *Step {
 		case slices.Contains(besideAction, key.Value):
 			beside[key.Value] = pair{key, v}
 		case slices.Contains(besideActionLater, key.Value):
-			r.failNode(key, "not-in-this-version", key.Value+": not in this version", "")
+			r.failNode(key, "not-in-this-version", key.Value+": not in this version", laterHint)
 		case name == nil:
 			name, value = key, v
 		default:
@@ -83,7 +83,7 @@ func (r *reader) readStep(n *yaml.Node, sc *scope, ids map[string]Spec) *Step {
 		if len(n.Content) > 0 {
 			r.failNode(n, "missing-field", "an action is missing beside "+n.Content[0].Value, "write - telegram: \"…\" and "+n.Content[0].Value+": below it, in the same column")
 		} else {
-			r.failNode(n, "empty-value", "an action is missing here", "")
+			r.failNode(n, "empty-value", "an action is missing here", "write its name, such as cancel_order")
 		}
 		return nil
 	}
@@ -123,7 +123,7 @@ func (r *reader) action(n *yaml.Node) (Spec, bool) {
 		r.failNode(n, "unknown-action", "unknown action "+n.Value, didYouMean(n.Value, names))
 		return Spec{}, false
 	case spec.Later:
-		r.failNode(n, "not-in-this-version", spec.Name+": not in this version", "")
+		r.failNode(n, "not-in-this-version", spec.Name+": not in this version", laterHint)
 		return Spec{}, false
 	}
 	return spec, true
@@ -131,7 +131,7 @@ func (r *reader) action(n *yaml.Node) (Spec, bool) {
 
 func (r *reader) readBeside(s *Step, beside map[string]pair, sc *scope, ids map[string]Spec) {
 	if f, ok := beside["if"]; ok {
-		if l, ok := r.scalar(f.value, "if"); ok && !r.eatenComment(f.value) {
+		if l, ok := r.scalar(f.value, "if"); ok && !r.eatenComment(f.value, false) {
 			s.guard, _ = r.expression(l, sc, wantBool)
 		}
 	}
@@ -256,12 +256,13 @@ func (r *reader) readParam(s *Step, p Param, n *yaml.Node, sc *scope) {
 	switch p.Type {
 	case ParamPrice, ParamQuantity, ParamNumber:
 		out.expression, ok = r.readExpression(n, p.Name, sc, wantNumber)
+		ok = ok && r.constantFits(&out)
 	case ParamBool:
 		out.expression, ok = r.readExpression(n, p.Name, sc, wantBool)
 	case ParamText:
 		var l located
 		if l, ok = r.scalar(n, p.Name); ok {
-			if ok = !r.eatenComment(n); ok {
+			if ok = !r.eatenComment(n, true); ok {
 				out.text, ok = r.template(l, sc)
 			}
 		}
@@ -273,7 +274,7 @@ func (r *reader) readParam(s *Step, p Param, n *yaml.Node, sc *scope) {
 		out.literal, ok = r.roles(n, p.Name)
 	case ParamName:
 		var name string
-		if name, ok = r.plain(n, p.Name); ok && !slices.Contains(r.channelNames(), name) {
+		if name, ok = r.plain(n, p.Name); ok && !r.isChannel(name) {
 			r.failNode(n, "unknown-channel", "there is no channel "+name, didYouMean(name, r.channelNames()))
 			ok = false
 		}
@@ -287,10 +288,25 @@ func (r *reader) readParam(s *Step, p Param, n *yaml.Node, sc *scope) {
 
 func (r *reader) readExpression(n *yaml.Node, what string, sc *scope, w want) (*expression, bool) {
 	l, ok := r.scalar(n, what)
-	if !ok || r.mistakenNumber(n, l) || r.eatenComment(n) {
+	if !ok || r.mistakenNumber(n, l) || r.eatenComment(n, false) {
 		return nil, false
 	}
 	return r.expression(l, sc, w)
+}
+
+// constantFits evaluates a parameter that reads nothing but constants: a price of -5 is told now, not at the first match.
+func (r *reader) constantFits(p *param) bool {
+	e := p.expression
+	for w := range e.read.words {
+		if path := splitDots(w); path[0] != "vars" || e.scope.vars[path[1]].unset {
+			return true
+		}
+	}
+	if _, _, err := p.value(&Words{}); err != nil {
+		r.failAt(e.source, "bad-number", p.spec.Name+": "+err.Error(), "write another number")
+		return false
+	}
+	return true
 }
 
 func (r *reader) roles(n *yaml.Node, what string) ([]order.Role, bool) {

@@ -95,45 +95,55 @@ func (r *reader) readChannel(c *Channel, n *yaml.Node) {
 			r.failNode(p.key, "missing-field", "a Telegram channel needs "+name, "write "+name+": \"${env.TELEGRAM_"+map[string]string{"token": "BOT_TOKEN", "chat_id": "CHAT_ID"}[name]+"}\"")
 			continue
 		}
-		text, fromEnv, ok := r.setting(f.value, name)
+		v, ok := r.setting(f.value, name)
 		if !ok {
 			continue
 		}
 		if name == "chat_id" {
-			c.ChatID = text
+			c.ChatID = v.text
 			continue
 		}
-		c.Token = NewSecret(text)
-		if !fromEnv {
+		c.Token = NewSecret(v.text)
+		if !v.env {
 			r.secrets = append(r.secrets, f.value.Value)
 			r.warnNode(f.value, "secret-in-file", "a token stands in the file in clear", "put it into the environment and write \"${env.TELEGRAM_BOT_TOKEN}\"")
 		}
 	}
 }
 
-// setting is a text outside of rules: literal, with ${env.NAME} and ${vars.NAME} inside.
-func (r *reader) setting(n *yaml.Node, what string) (text string, fromEnv, ok bool) {
+// setting is a text outside of rules, worked out.
+type setting struct {
+	text  string
+	env   bool // a part of it comes from the environment
+	unset bool // a part of it is not set there, which is told: text is not to be judged
+}
+
+// setting reads a text outside of rules: literal, with ${env.NAME} and ${vars.NAME} inside.
+func (r *reader) setting(n *yaml.Node, what string) (setting, bool) {
 	l, ok := r.scalar(n, what)
 	if !ok {
-		return "", false, false
+		return setting{}, false
 	}
 	if l.String() == "" {
 		r.failNode(n, "empty-value", what+" is empty", "write a value, or leave the field out")
-		return "", false, false
+		return setting{}, false
 	}
 	t, ok := r.template(l, r.constantScope())
 	if !ok {
-		return "", false, false
+		return setting{}, false
 	}
+	v := setting{unset: r.readsUnset(t.read)}
 	for w := range t.read.words {
-		fromEnv = fromEnv || splitDots(w)[0] == "env" || r.scope.vars[splitDots(w)[1]].env
+		path := splitDots(w)
+		v.env = v.env || path[0] == "env" || r.scope.vars[path[1]].env
 	}
 	text, err := t.value(&Words{})
-	if err != nil && !r.readsUnset(t.read) {
-		r.failNode(n, "wrong-type", what+" can't be worked out: "+err.Error(), "")
-		return "", false, false
+	if err != nil && !v.unset {
+		r.failNode(n, "wrong-type", what+" can't be worked out: "+err.Error(), "write the value itself")
+		return setting{}, false
 	}
-	return text, fromEnv, true
+	v.text = text
+	return v, true
 }
 
 // constantScope is what texts outside of rules can read: the vars known so far, and the environment.
@@ -168,4 +178,9 @@ func (r *reader) channelNames() []string {
 		}
 	}
 	return out
+}
+
+// isChannel says whether a rule can send to name; where the channels could not be read, it may be right.
+func (r *reader) isChannel(name string) bool {
+	return slices.Contains(r.channelNames(), name) || slices.Contains(r.lost, "channels")
 }

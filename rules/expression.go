@@ -70,7 +70,7 @@ func (r *reader) expression(src located, sc *scope, w want) (*expression, bool) 
 	src = unwrap(src.trim())
 	switch {
 	case len(src.runes) == 0:
-		r.failAt(src, "empty-value", "an expression is missing here", "")
+		r.failAt(src, "empty-value", "an expression is missing here", "write one, such as order.status == \"COMPLETE\"")
 		return nil, false
 	case len(src.runes) > expressionLength:
 		r.failAt(src.slice(0, 1), "too-long", fmt.Sprintf("an expression has at most %d characters, this one %d", expressionLength, len(src.runes)), "split the rule in two")

@@ -14,6 +14,9 @@ import (
 // pair is one field of a mapping.
 type pair struct{ key, value *yaml.Node }
 
+// laterHint is how to mend what the language has and this version has not.
+const laterHint = "leave it out: a later version has it"
+
 // fields reads a mapping whose keys are known, and reports the others: those of a later version by name, the
 // rest with the nearest right one. What is one of `what` in the messages ("a rule").
 func (r *reader) fields(n *yaml.Node, what string, known, later []string) map[string]pair {
@@ -27,7 +30,7 @@ func (r *reader) fields(n *yaml.Node, what string, known, later []string) map[st
 				out[key.Value] = pair{key, value}
 			}
 		case slices.Contains(later, key.Value):
-			r.failNode(key, "not-in-this-version", key.Value+": not in this version", "")
+			r.failNode(key, "not-in-this-version", key.Value+": not in this version", laterHint)
 		default:
 			r.failNode(key, "unknown-field", fmt.Sprintf("unknown field %s of %s", key.Value, what), didYouMean(key.Value, known))
 		}
@@ -86,7 +89,7 @@ func (r *reader) plain(n *yaml.Node, what string) (string, bool) {
 	text := l.String()
 	if i := strings.Index(text, "${"); i >= 0 {
 		from := len([]rune(text[:i]))
-		r.failAt(l.slice(from, from+2), "not-here", what+" is a fixed text: no ${…} in it", "")
+		r.failAt(l.slice(from, from+2), "not-here", what+" is a fixed text: no ${…} in it", "write the word itself")
 		return "", false
 	}
 	if strings.TrimSpace(text) == "" {

@@ -63,7 +63,7 @@ func (r *reader) readVersion(root *yaml.Node, fields map[string]pair) {
 func (r *reader) readAlerts(n *yaml.Node) {
 	if n != nil {
 		name, ok := r.plain(n, "alerts")
-		if ok && name != NoAlerts && !slices.Contains(r.channelNames(), name) {
+		if ok && name != NoAlerts && !r.isChannel(name) {
 			r.failNode(n, "unknown-channel", "there is no channel "+name, didYouMean(name, append(r.channelNames(), NoAlerts)))
 			ok = false
 		}
@@ -123,11 +123,13 @@ const mendPasses = 8
 // that the mistakes behind it are found too. nil: nothing could be read.
 func (r *reader) document() *yaml.Node {
 	r.mendBreaks()
-	r.mendTabs()
+	if _, err := decode(r.src.text(0, len(r.src.lines))); err != nil {
+		r.mendTabs()
+	}
 	budget := parseBudget
 	passes := 0
 	for {
-		root, err := decode(r.src.text(len(r.src.lines)))
+		root, err := decode(r.src.text(0, len(r.src.lines)))
 		if err == nil {
 			if root == nil {
 				if !r.damaged {

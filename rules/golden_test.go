@@ -104,7 +104,7 @@ func TestCodesAreCovered(t *testing.T) {
 		_, problems := parseFile(t, path)
 		for _, p := range problems {
 			seen[p.Code] = true
-			if p.Message == "" || p.Line < 1 || p.Column < 1 || p.Width < 1 || p.File == "" {
+			if p.Message == "" || p.Hint == "" || p.Line < 1 || p.Column < 1 || p.Width < 1 || p.File == "" {
 				t.Errorf("%s: incomplete problem %+v", path, p)
 			}
 		}

@@ -76,10 +76,11 @@ func (r *reader) limit(n *yaml.Node, name string, whole bool) (float64, bool) {
 	}
 	text := n.Value
 	if strings.Contains(text, "${") {
-		before := len(r.problems)
-		if text, _, ok = r.setting(n, name); !ok || text == "" && len(r.problems) > before {
+		v, ok := r.setting(n, name)
+		if !ok || v.unset {
 			return 0, false
 		}
+		text = v.text
 	}
 	v, ok := numeric(strings.TrimSpace(text))
 	x, err := numberOf(v)
@@ -105,9 +106,8 @@ func (r *reader) globs(n *yaml.Node, name string, check func(*yaml.Node, string)
 	}
 	var out []string
 	for _, e := range list {
-		text, _, ok := r.setting(e, "a pattern of "+name)
-		if ok && text != "" && check(e, text) {
-			out = append(out, text)
+		if v, ok := r.setting(e, "a pattern of "+name); ok && !v.unset && check(e, v.text) {
+			out = append(out, v.text)
 		}
 	}
 	if len(list) == 0 {

@@ -59,7 +59,7 @@ func (r *reader) lintCondition(rule *Rule, f pair) {
 		return
 	}
 	if (static{nil, nil}).condition(e.root) == never {
-		r.warnAt(e.source, "never-true", "this condition is never true: its parts contradict each other", "")
+		r.warnAt(e.source, "never-true", "this condition is never true: its parts contradict each other", "did you mean or, or `in [a, b]`?")
 		return
 	}
 	var dead []string

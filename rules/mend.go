@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"bytes"
 	"cmp"
 	"regexp"
 	"slices"
@@ -24,7 +23,7 @@ func (r *reader) mendTabs() {
 				break
 			}
 		}
-		if at < 0 || strings.TrimSpace(string(line)) == "" {
+		if text := strings.TrimSpace(string(line)); at < 0 || text == "" || text[0] == '#' {
 			continue
 		}
 		r.fail(place{i + 1, at + 1}, 1, "yaml-tab", "a tab indents this line: YAML allows spaces only", "indent with two spaces")
@@ -49,45 +48,97 @@ func (r *reader) mendBreaks() {
 }
 
 // mend tells why YAML can't read the text and changes the text so that the rest can be read. False: it
-// can't be helped.
+// can't be helped. The text is looked at piece by piece, so that a long file with many mistakes is told as fast
+// as a short one.
 func (r *reader) mend(err error, budget *int) bool {
-	bad := r.badLine(budget)
+	changed := false
+	for _, piece := range r.pieces() {
+		for range mendTries {
+			_, err := decode(r.src.text(piece.from, piece.to))
+			if err == nil || len(r.problems) >= problems {
+				break
+			}
+			r.mendLine(r.badLine(piece, budget), piece, err)
+			changed = true
+		}
+	}
+	if len(r.problems) >= problems {
+		return false
+	}
+	if !changed { // each piece is fine by itself: they don't fit together
+		bad := r.badLine(piece{0, len(r.src.lines)}, budget)
+		if bad < 0 {
+			message, hint := explainYAML(err)
+			r.fail(place{min(yamlLine(err), len(r.src.lines)), 1}, 1, "yaml", message, hint)
+			return false
+		}
+		i := slices.IndexFunc(r.pieces(), func(p piece) bool { return bad >= p.from && bad < p.to })
+		r.tellUnreadable(bad, err)
+		return i >= 0 && r.leaveOut(r.pieces()[i])
+	}
+	return true
+}
+
+// mendTries bounds how many mistakes of one piece are mended before it is left out.
+const mendTries = 12
+
+// mendLine tells what is wrong with a line, and mends it or leaves its piece out.
+func (r *reader) mendLine(bad int, p piece, err error) {
 	if bad < 0 {
 		message, hint := explainYAML(err)
-		r.fail(place{max(1, yamlLine(err)), 1}, 1, "yaml", message, hint)
-		return false
+		r.fail(place{p.from + 1, 1}, 1, "yaml", message, hint)
+		r.leaveOut(p)
+		return
 	}
 	line := r.src.lines[bad]
 	found := findEaten(line)
-	mended := len(found) > 0
 	for i := len(found) - 1; i >= 0; i-- { // from the end: places before it stay
 		f := found[i]
 		r.tellEaten(bad, f)
 		switch f.code {
 		case "yaml":
-			mended = false
-			continue
+			r.leaveOut(p)
+			return
 		case "unclosed":
 			r.src.replace(bad, f.to, f.to, []rune{line[f.from]})
-			continue
+		default:
+			r.src.quote(bad, f.from, f.to)
 		}
-		r.src.quote(bad, f.from, f.to)
-	}
-	if mended {
-		return true
 	}
 	if len(found) == 0 {
-		message, hint := explainYAML(err)
-		if noSpace.MatchString(string(line)) {
-			hint = "a colon needs a space after it"
-		} else if previous := r.continues(bad); previous != "" {
-			message, hint = previous, "put the whole value in quotes, or behind `|` on lines of its own"
-		}
-		text := located{line, nil}
-		from := leading(line)
-		r.fail(place{bad + 1, from + 1}, max(1, len(strings.TrimRight(string(text.runes), " "))-from), "yaml", message, hint)
+		r.tellUnreadable(bad, err)
+		r.leaveOut(p)
 	}
-	return r.leaveOut(bad)
+}
+
+func (r *reader) tellUnreadable(bad int, err error) {
+	line := r.src.lines[bad]
+	message, hint := explainYAML(err)
+	if noSpace.MatchString(string(line)) {
+		hint = "a colon needs a space after it"
+	} else if previous := r.continues(bad); previous != "" {
+		message, hint = previous, "put the whole value in quotes, or behind `|` on lines of its own"
+	}
+	from := leading(line)
+	r.fail(place{bad + 1, from + 1}, max(1, len(strings.TrimRight(string(line), " "))-from), "yaml", message, hint)
+}
+
+// piece is a part of the file that can be read by itself: a field of the top, or one rule. Lines from..to.
+type piece struct{ from, to int }
+
+func (r *reader) pieces() []piece {
+	var out []piece
+	for i, line := range r.src.lines {
+		text := string(line)
+		top := text != "" && leading(line) == 0 && !strings.ContainsAny(text[:1], "#}]")
+		if i > 0 && (top || blockStart.MatchString(text)) || i == 0 {
+			if len(out) > 0 {
+				out[len(out)-1].to = i
+			}
+			out = append(out, piece{i, len(r.src.lines)})
+		}
+	}
+	return out
 }
 
 // mendRead looks at what YAML could read, but not as it was meant: `!x`, which it drops, a comma inside { },
@@ -217,10 +268,11 @@ func (r *reader) continues(bad int) string {
 
 var noSpace = regexp.MustCompile(`^\s*(?:- )*[a-z_]+:[^\s]`)
 
-// badLine is the index of the first line that YAML can't read, -1 where it can't be told. A text that is cut
-// off in the middle may be unreadable by itself, so a cut counts as bad only if no longer one near it is good.
-func (r *reader) badLine(budget *int) int {
-	good, bad := 0, len(r.src.lines)
+// badLine is the index of the first line of a piece that YAML can't read, -1 where it can't be told. A text that
+// is cut off in the middle may be unreadable by itself, so a cut counts as bad only if no longer one near it is
+// good.
+func (r *reader) badLine(p piece, budget *int) int {
+	good, bad := p.from, p.to
 	for bad-good > 1 {
 		middle := (good + bad) / 2
 		at := -1
@@ -228,7 +280,7 @@ func (r *reader) badLine(budget *int) int {
 			if *budget <= 0 {
 				return -1
 			}
-			text := r.src.text(n)
+			text := r.src.text(p.from, n)
 			*budget -= len(text) + 100
 			if _, err := decode(text); err == nil {
 				at = n
@@ -244,31 +296,23 @@ func (r *reader) badLine(budget *int) int {
 	return bad - 1
 }
 
-var blockStart = regexp.MustCompile(`^( *)- +name *:`)
+var blockStart = regexp.MustCompile(`^ *- +name *:`)
 
-// leaveOut empties the rule around a line, so that the others can be read.
-func (r *reader) leaveOut(bad int) bool {
+// leaveOut empties a piece, so that the others can be read. What reads it is not told: it may be right.
+func (r *reader) leaveOut(p piece) bool {
 	r.damaged = true
-	for first := bad; first >= 0; first-- {
-		m := blockStart.FindStringSubmatch(string(r.src.lines[first]))
-		if m == nil {
-			continue
+	if m := keyForm.FindStringSubmatch(string(r.src.lines[p.from])); m != nil {
+		r.lost = append(r.lost, m[1])
+		if m[1] == "rules" { // the list goes on in the next pieces
+			r.src.lines[p.from] = []rune("rules:")
+			p.from++
 		}
-		last := first + 1
-		for last < len(r.src.lines) {
-			line := r.src.lines[last]
-			if len(bytes.TrimSpace([]byte(string(line)))) > 0 && leading(line) <= len(m[1]) {
-				break
-			}
-			last++
-		}
-		if last <= bad {
-			return false
-		}
-		r.src.blank(first, last)
-		return true
 	}
-	return false
+	if p.from >= p.to {
+		return false
+	}
+	r.src.blank(p.from, p.to)
+	return true
 }
 
 var lineForm = regexp.MustCompile(`line (\d+): `)
@@ -296,6 +340,7 @@ func explainYAML(err error) (message, hint string) {
 		{"found unexpected end of stream", "a quote is opened here and never closed", "close it at the end of the value"},
 		{"did not find expected ',' or '}'", "a { is not closed", "close it with }"},
 		{"did not find expected ',' or ']'", "a [ is not closed", "close it with ]"},
+		{"did not find expected node content", "the value on this line is not complete", "close its brackets"},
 		{"could not find expected ':'", "this line has no `name: value`", "a colon needs a space after it"},
 		{"found unknown escape character", `inside of " " a \ is a sign of its own`, "use ' ' around this value"},
 		{"found character that cannot start any token", "YAML can't read this line", "put the value in quotes"},
@@ -307,5 +352,5 @@ func explainYAML(err error) (message, hint string) {
 			return known.message, known.hint
 		}
 	}
-	return "YAML can't read this: " + text, ""
+	return "YAML can't read this: " + text, "check the indentation, brackets and quotes of this line and the one above"
 }

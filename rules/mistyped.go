@@ -14,7 +14,7 @@ import (
 func (r *reader) syntax(src located, err error) {
 	var e *file.Error
 	if !errors.As(err, &e) {
-		r.failAt(src, "syntax", err.Error(), "")
+		r.failAt(src, "syntax", err.Error(), syntaxHint)
 		return
 	}
 	at := src.slice(e.From, max(e.From+1, e.To))
@@ -27,6 +27,9 @@ func (r *reader) syntax(src located, err error) {
 	}
 	r.failAt(at, "syntax", message, hint)
 }
+
+// syntaxHint is shown where expr's own words must do.
+const syntaxHint = "an expression is made of words (order.status), texts in quotes, numbers, and, or, not, ==, <, ( )"
 
 var unexpected = regexp.MustCompile(`^unexpected token (\w+)(?:\("(.*)"\))?`)
 
@@ -43,7 +46,7 @@ func explainSyntax(message, source string) (what, hint string) {
 	}
 	m := unexpected.FindStringSubmatch(message)
 	if m == nil {
-		return message, ""
+		return message, syntaxHint
 	}
 	token := m[2]
 	switch {
@@ -64,7 +67,7 @@ func explainSyntax(message, source string) (what, hint string) {
 	case token != "":
 		return "unexpected " + token, "is an operator missing before it, such as and, or, == ?"
 	}
-	return message, ""
+	return message, syntaxHint
 }
 
 // openQuote is the index of a quote that is never closed, -1 where there is none.
@@ -103,6 +106,9 @@ func (r *reader) mistyped(e *expression, from, to int, err error, w want) {
 		if w == wantBool && strings.HasPrefix(message, "this is a number") {
 			hint = "compare it: " + at.String() + " > 0"
 		}
+		if w == wantBool && strings.HasPrefix(message, "this is a text") {
+			hint = "compare it: " + at.String() + ` == "…"`
+		}
 		if w == wantNumber && strings.HasPrefix(message, "this is a text") {
 			hint = "take the quotes off a number"
 		}
@@ -112,6 +118,9 @@ func (r *reader) mistyped(e *expression, from, to int, err error, w want) {
 	}
 	if len(at.runes) == 0 {
 		at = e.source
+	}
+	if hint == "" {
+		hint = "the words and their types are listed by backstop explain --words"
 	}
 	r.failAt(at, "wrong-type", message, hint)
 }

@@ -50,7 +50,7 @@ func Parse(name string, src []byte, o Options) (*Set, Problems) {
 	switch {
 	case len(src) > fileSize:
 		r.src = newSource(name, "")
-		r.fail(place{1, 1}, 1, "too-large", fmt.Sprintf("a rules file has at most %d bytes, this one %d", fileSize, len(src)), "")
+		r.fail(place{1, 1}, 1, "too-large", fmt.Sprintf("a rules file has at most %d bytes, this one %d", fileSize, len(src)), "a list that long belongs in another place")
 	case !utf8.Valid(src):
 		r.notUTF8(src)
 	default:
@@ -80,6 +80,7 @@ type reader struct {
 	skip     map[*yaml.Node]bool // already told
 	secrets  []string            // literal secrets of the file, masked wherever a line is shown
 	damaged  bool                // a part of the file was left out because YAML can't read it
+	lost     []string            // the fields of the top that were left out
 }
 
 func (r *reader) add(s Severity, at place, width int, code, message, hint string) {

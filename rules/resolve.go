@@ -74,7 +74,7 @@ func (v *resolver) walk(n ast.Node) {
 	case *ast.ChainNode:
 		v.refuse(n, "`?.` is not part of the language", "every word always has a value: write a plain `.`")
 	case *ast.MapNode, *ast.BytesNode:
-		v.refuse(n, "only texts, numbers, true, false and lists are values here", "")
+		v.refuse(n, "only texts, numbers, true, false and lists are values here", "write a text in quotes")
 	case *ast.VariableDeclaratorNode, *ast.SequenceNode:
 		v.refuse(n, "`let` and `;` are not part of the language", "write the expression out, or put a constant under vars")
 	}

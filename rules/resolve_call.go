@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/expr-lang/expr/ast"
@@ -28,7 +29,7 @@ func (v *resolver) call(n *ast.CallNode) {
 		v.failAt(callee.Location().From, callee.Location().To, "unknown-function", "unknown function "+name, v.functionHint(name))
 		return
 	case len(n.Arguments) < f.min || f.max >= 0 && len(n.Arguments) > f.max:
-		v.fail(n, "wrong-arguments", fmt.Sprintf("%s is written %s", name, f.usage), "")
+		v.fail(n, "wrong-arguments", fmt.Sprintf("%s takes %s", name, takes(f)), "write "+f.usage)
 		return
 	}
 	v.e.read.function(name)
@@ -38,6 +39,19 @@ func (v *resolver) call(n *ast.CallNode) {
 	for _, a := range n.Arguments {
 		v.walk(a)
 	}
+}
+
+// takes says how many values a function is given.
+func takes(f function) string {
+	switch {
+	case f.max < 0:
+		return "one value or more"
+	case f.max == 0:
+		return "no value"
+	case f.max == 1:
+		return "one value"
+	}
+	return strconv.Itoa(f.max) + " values"
 }
 
 func (v *resolver) functionHint(name string) string {
@@ -66,7 +80,7 @@ func (v *resolver) builtin(n *ast.BuiltinNode) {
 		return
 	}
 	if v.loop > 0 {
-		v.refuse(n, "a loop inside of a loop is not part of the language", "")
+		v.refuse(n, "a loop inside of a loop is not part of the language", "split the condition in two rules")
 		return
 	}
 	before := v.names

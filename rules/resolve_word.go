@@ -88,10 +88,14 @@ func (v *resolver) envHere(n ast.Node) {
 }
 
 func (v *resolver) notYet(n ast.Node, what string) {
-	v.fail(n, "not-in-this-version", what+": not in this version", "")
+	v.fail(n, "not-in-this-version", what+": not in this version", laterHint)
 }
 
 func (v *resolver) variable(n *ast.MemberNode, path []string) {
+	if slices.Contains(v.r.lost, "vars") { // it may be right
+		v.bad = true
+		return
+	}
 	if _, ok := v.e.scope.vars[path[1]]; !ok {
 		hint := "no vars are written in this file"
 		if len(v.e.scope.varList) > 0 {
@@ -104,7 +108,7 @@ func (v *resolver) variable(n *ast.MemberNode, path []string) {
 		return
 	}
 	if len(path) > 2 {
-		v.fail(n.Property, "unknown-word", dotted(path[:2])+" is one value, without parts", "")
+		v.fail(n.Property, "unknown-word", dotted(path[:2])+" is one value, without parts", "leave out what follows it")
 		return
 	}
 	v.e.read.word(dotted(path))
@@ -117,7 +121,7 @@ func (v *resolver) actionWord(n *ast.MemberNode, path []string, spec *Spec) {
 	case spec == nil:
 		v.fail(n, "not-here", "no action comes before this one", "action.* reads the action before; this is the first")
 	case len(path) != 2:
-		v.fail(n.Property, "unknown-word", dotted(path[:2])+" is one value, without parts", "")
+		v.fail(n.Property, "unknown-word", dotted(path[:2])+" is one value, without parts", "leave out what follows it")
 	default:
 		v.specWord(n, path, *spec)
 	}
@@ -165,7 +169,7 @@ func (v *resolver) familyWord(n *ast.MemberNode, path []string) {
 	prefix := path[0]
 	for i, name := range path[1:] {
 		if len(fam.fields) == 0 {
-			v.fail(n.Property, "unknown-word", prefix+" is one value, without parts", "")
+			v.fail(n.Property, "unknown-word", prefix+" is one value, without parts", "leave out what follows it")
 			return
 		}
 		if !v.field(n, fam, prefix, name) {

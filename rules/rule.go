@@ -74,7 +74,7 @@ func (r *reader) readAccounts(n *yaml.Node) []string {
 		switch {
 		case !ok:
 		case slices.Contains(out, id):
-			r.failNode(e, "duplicate-field", id+" is listed twice", "")
+			r.failNode(e, "duplicate-field", id+" is listed twice", "keep one of them")
 		default:
 			out = append(out, id)
 		}
@@ -94,7 +94,7 @@ func (r *reader) readOn(rule *Rule, n *yaml.Node, fields map[string]pair) {
 	if f.value.Kind == yaml.MappingNode && !r.skip[f.value] {
 		for i := 0; i < len(f.value.Content); i += 2 {
 			if key := f.value.Content[i]; key.Value == "schedule" {
-				r.failNode(key, "not-in-this-version", "schedule: not in this version", "")
+				r.failNode(key, "not-in-this-version", "schedule: not in this version", laterHint)
 				return
 			}
 		}
@@ -125,9 +125,9 @@ func (r *reader) readKind(rule *Rule, n *yaml.Node) {
 		}
 		r.failNode(n, "unknown-kind", "unknown kind "+text, hint)
 	case !order.Kinds()[i].Built:
-		r.failNode(n, "not-in-this-version", "kind "+text+": not in this version", "")
+		r.failNode(n, "not-in-this-version", "kind "+text+": not in this version", laterHint)
 	case slices.Contains(rule.On, order.Kind(text)):
-		r.failNode(n, "duplicate-field", text+" is listed twice", "")
+		r.failNode(n, "duplicate-field", text+" is listed twice", "keep one of them")
 	default:
 		rule.On = append(rule.On, order.Kind(text))
 	}
@@ -164,7 +164,7 @@ func (r *reader) readWhen(rule *Rule, fields map[string]pair) {
 		return
 	}
 	l, ok := r.scalar(f.value, "when")
-	if !ok || r.eatenComment(f.value) {
+	if !ok || r.eatenComment(f.value, false) {
 		return
 	}
 	rule.When = oneLine(unwrap(l.trim()).String())

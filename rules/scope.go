@@ -30,13 +30,13 @@ type scope struct {
 // onlyVars is the scope of texts outside of rules.
 const onlyVars = "vars"
 
-// steps adds what a step can read.
+// inSequence adds what a step can read.
 func (s scope) inSequence(action *Spec, steps map[string]Spec, inError bool) scope {
 	s.action, s.steps, s.inSteps, s.inError = action, steps, true, inError
 	return s
 }
 
-// result is the type of a parameter or result of an action.
+// word is the type of a parameter or result of an action.
 func (s Spec) word(name string) (ParamType, bool) {
 	for _, list := range [][]Param{s.Params, s.Results} {
 		for _, p := range list {

@@ -14,7 +14,7 @@ const depthMax = 40
 // keys, keys written twice, empty values. What it tells is not told again.
 func (r *reader) screen(n *yaml.Node, depth int) {
 	if depth > depthMax {
-		r.failNode(n, "too-deep", "this nests too deep", "")
+		r.failNode(n, "too-deep", "this nests too deep", "the language needs six levels at most")
 		r.drop(n)
 		return
 	}
@@ -170,14 +170,15 @@ func eatsText(comment string) bool {
 	return strings.Contains(comment, "${") || len(comment) > 1 && comment[1] != ' ' && comment[1] != '#' && comment[1] != '-' && comment[1] != '!'
 }
 
-// eatenComment tells of a plain text whose rest YAML took for a comment.
-func (r *reader) eatenComment(n *yaml.Node) bool {
+// eatenComment tells of a plain value whose rest YAML took for a comment: an expression that is cut in the
+// middle, or a text whose comment looks like text.
+func (r *reader) eatenComment(n *yaml.Node, isText bool) bool {
 	if n.Kind != yaml.ScalarNode || n.Style != 0 {
 		return false
 	}
 	end := r.src.end(n)
 	comment := r.commentBehind(end)
-	if comment == "" || !eatsText(comment) && !unbalanced(n.Value) {
+	if comment == "" || !(isText && eatsText(comment)) && !unbalanced(n.Value) {
 		return false
 	}
 	r.fail(end, 1, "yaml-comment", "YAML reads a `#` after a space as the beginning of a comment: the value ends before it",

@@ -26,10 +26,10 @@ func newSource(name, text string) *source {
 
 var lineEnds = strings.NewReplacer("\r\n", "\n", "\r", "\n")
 
-// text is the first n lines as parsed.
-func (s *source) text(n int) []byte {
+// text is lines from..to (indices, to excluded) as parsed.
+func (s *source) text(from, to int) []byte {
 	var b strings.Builder
-	for _, line := range s.lines[:n] {
+	for _, line := range s.lines[from:to] {
 		b.WriteString(string(line))
 		b.WriteByte('\n')
 	}

@@ -34,7 +34,7 @@ var bracedWord = regexp.MustCompile(`\{\{?\s*([a-z_]+(?:\.[A-Za-z_]\w*)+)\s*\}\}
 func (r *reader) template(src located, sc *scope) (*template, bool) {
 	t := &template{source: src}
 	if len(src.runes) > textLength {
-		r.failAt(src.slice(0, 1), "too-long", fmt.Sprintf("a text has at most %d characters, this one %d", textLength, len(src.runes)), "")
+		r.failAt(src.slice(0, 1), "too-long", fmt.Sprintf("a text has at most %d characters, this one %d", textLength, len(src.runes)), "make it shorter: Telegram takes no longer one")
 		return nil, false
 	}
 	if path := splitDots(strings.TrimSpace(src.String())); isDottedWord(path) {

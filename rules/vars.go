@@ -45,7 +45,7 @@ func (r *reader) constant(n *yaml.Node) (constant, bool) {
 	case n.Kind == yaml.SequenceNode:
 		return r.constantList(n)
 	case n.Kind != yaml.ScalarNode:
-		r.failNode(n, "wrong-type", "a variable is a number, a text, true, false, or a list of them", "")
+		r.failNode(n, "wrong-type", "a variable is a number, a text, true, false, or a list of them", "write vars: { stop_pct: 20 }")
 		return constant{}, false
 	}
 	l := r.src.locate(n)
@@ -59,7 +59,7 @@ func (r *reader) constant(n *yaml.Node) (constant, bool) {
 		if v, ok := numeric(n.Value); ok {
 			return constant{value: v}, true
 		}
-		r.failNode(n, "bad-number", n.Value+" is out of range", "")
+		r.failNode(n, "bad-number", n.Value+" is out of range", "write a smaller number")
 		return constant{}, false
 	}
 	return r.constantText(l)
@@ -85,7 +85,7 @@ func (r *reader) constantText(l located) (constant, bool) {
 	if len(t.segments) != 1 || t.segments[0].expression == nil {
 		text, err := t.value(&Words{})
 		if err != nil {
-			r.failAt(l, "wrong-type", "this can't be worked out: "+err.Error(), "")
+			r.failAt(l, "wrong-type", "this can't be worked out: "+err.Error(), "write the value itself")
 			return c, false
 		}
 		c.value = text
@@ -93,7 +93,7 @@ func (r *reader) constantText(l located) (constant, bool) {
 	}
 	v, err := t.segments[0].expression.value(&Words{})
 	if err != nil {
-		r.failAt(l, "wrong-type", "this can't be worked out: "+err.Error(), "")
+		r.failAt(l, "wrong-type", "this can't be worked out: "+err.Error(), "write the value itself")
 		return c, false
 	}
 	if text, ok := v.(string); ok && c.env {
@@ -109,7 +109,7 @@ func (r *reader) constantList(n *yaml.Node) (constant, bool) {
 	for _, e := range n.Content {
 		one, ok := r.constant(e)
 		if ok && e.Kind == yaml.SequenceNode {
-			r.failNode(e, "wrong-type", "a list of lists is no variable", "")
+			r.failNode(e, "wrong-type", "a list of lists is no variable", "write one list")
 			ok = false
 		}
 		if ok && len(list) > 0 && !one.unset && fmt.Sprintf("%T", one.value) != fmt.Sprintf("%T", list[0]) && !bothNumbers(one.value, list[0]) {

@@ -53,14 +53,14 @@ func readFamily(out map[string]family, path string, t reflect.Type) {
 // laterWords are roots of the language that this version has not.
 var laterWords = []string{"day", "state"}
 
-// closed are words whose values are a closed list. Own lists are Backstop's: another value is an error. The
+// closedList is all values that a word can have. Own lists are Backstop's: another value is an error. The
 // others are the broker's: another value is a warning.
 type closedList struct {
 	values []string
 	own    bool
 }
 
-// closedWords by dotted path without the `order.` of whichever order it is; see closedOf.
+// closedWords by dotted path; the fields of event.previous and of group.orders stand under order (closedOf).
 var closedWords = map[string]closedList{
 	"event.kind":                 {kindNames(true), true},
 	"event.source":               {[]string{"postback", "stream", "book", "replay"}, true},
@@ -159,7 +159,7 @@ func typeName(t reflect.Type) string {
 	}
 }
 
-// dottedWords are all words as written, for the check of texts that are nothing but one.
+// isDottedWord says whether a path is a word of the list: a text that is nothing but one was meant as its value.
 func isDottedWord(path []string) bool {
 	if len(path) < 2 {
 		return false

@@ -185,19 +185,20 @@ func (w *world) watch(r actions.Request) {
 			stops -= sign(o) * o.Remaining
 		}
 	}
-	if net != w.held[symbol] {
-		w.held[symbol], w.moved[symbol] = net, w.now
-	}
+	w.look()
 	if (stops > 0 && stops > net || stops < 0 && stops < net) && w.now.Sub(w.moved[symbol]) > watchFor {
 		w.panics = append(w.panics, fmt.Sprintf("invariant 4: %s at %s: holds %d, live stops %d after %s %+v", symbol, w.now.Format("15:04:05"), net, stops, r.Call.Method, r.Call.Params))
 	}
 }
 
-// look notes when a position changes, so that watch knows how long ago.
+// look notes when a position shrinks or turns, so that watch knows how long ago: one that grows explains no
+// stop that is too large.
 func (w *world) look() {
 	for _, s := range symbols {
-		if net := w.x.NetQuantity(user, "NFO", s, "MIS"); net != w.held[s] {
-			w.held[s], w.moved[s] = net, w.now
+		net, held := w.x.NetQuantity(user, "NFO", s, "MIS"), w.held[s]
+		if net > 0 && net < held || net < 0 && net > held || net*held <= 0 && held != 0 {
+			w.moved[s] = w.now
 		}
+		w.held[s] = net
 	}
 }
