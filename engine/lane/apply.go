@@ -163,7 +163,7 @@ func (l *Lane) noteDouble(r *actions.Request, o *order.Order) {
 func (l *Lane) requestOf(o *order.Order) *actions.Request {
 	row := o.Row()
 	for _, tag := range append([]string{row.Tag}, row.Tags...) {
-		if actions.IsTag(tag) {
+		if actions.IsTag(tag) && o.Seen(order.Confirmed).Known { // a claim could name a tag that is not its own
 			if r, ok := l.requests[tag[2:]]; ok {
 				return r
 			}

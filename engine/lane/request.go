@@ -153,7 +153,7 @@ func (l *Lane) settleUnknown(read *Read, whole bool) {
 			l.settleChange(r)
 			continue
 		}
-		if o, ok := l.book.Tagged(r.Tag()); ok {
+		if o, ok := l.book.Tagged(r.Tag()); ok && o.Seen(order.Confirmed).Known {
 			r.OrderID = o.ID
 			l.set(r, actions.Accepted, "")
 			l.noteOrderID(r)
@@ -221,7 +221,7 @@ func (l *Lane) observeRequests() {
 func (l *Lane) observePlaced(r *actions.Request) {
 	o, ok := l.book.Order(r.OrderID)
 	if !ok {
-		if o, ok = l.book.Tagged(r.Tag()); !ok {
+		if o, ok = l.book.Tagged(r.Tag()); !ok || !o.Seen(order.Confirmed).Known {
 			return
 		}
 	}

@@ -66,7 +66,7 @@ var stages = []stage{
 		if r.Call.Method != actions.Place {
 			return verdict{}
 		}
-		if o, ok := l.book.Tagged(r.Tag()); ok { // a restored backup or a second copy finds its order here
+		if o, ok := l.book.Tagged(r.Tag()); ok && o.Seen(order.Confirmed).Known { // a restored backup or a second copy finds its order here
 			r.OrderID = o.ID
 			l.set(r, actions.Accepted, "")
 			l.noteOrderID(r)

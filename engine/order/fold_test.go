@@ -427,3 +427,34 @@ func TestUpdatesWithoutAPayloadFoldInAnyOrder(t *testing.T) {
 		t.Errorf("%s\n%s", x, y)
 	}
 }
+
+func TestBrokerTimeIsTheExchangesWhereItIsTold(t *testing.T) {
+	u := Update{OrderTimestamp: second(3)}
+	for _, want := range []int{3, 2, 1} {
+		if got := brokerTime(&u); !got.Equal(second(want)) {
+			t.Errorf("%v, want %v", got, second(want))
+		}
+		if want == 3 {
+			u.ExchangeTimestamp = second(2)
+		} else {
+			u.ExchangeUpdateTimestamp = second(1)
+		}
+	}
+}
+
+func TestOfOneSecondTheBookHoldsThenStreamThenPostback(t *testing.T) {
+	sources := []Source{SourceReplay, SourcePostback, SourceStream, SourceBook}
+	permutations(len(sources), func(p []int) {
+		w := newWorld(t)
+		for _, i := range p {
+			s := open(bought(id1, 0, int64(10+i))).by(sources[i])
+			w.see(s)
+		}
+		if row := w.order(id1).Row(); row.Quantity != 13 || row.Source != SourceBook {
+			t.Fatalf("%v: quantity %d of %s", p, row.Quantity, row.Source)
+		}
+	})
+	if o := (&Order{}); !o.ByHand() {
+		t.Error("an order without a link is by hand")
+	}
+}

@@ -54,11 +54,12 @@ func (b *Book) Holding(l Layer, k Key) *Holding {
 	if h, ok := b.cache[l][k]; ok {
 		return h
 	}
-	h := &Holding{Key: k, layer: l, byID: map[string]*Group{}, roles: map[string]Role{}, member: map[string]string{}, parts: map[string][]Part{}}
+	all := b.at(k)
+	h := &Holding{Key: k, layer: l, byID: make(map[string]*Group, len(all)), roles: make(map[string]Role, len(all)),
+		member: make(map[string]string, len(all)), parts: make(map[string][]Part, len(all))}
 	if o, ok := b.carried[k]; ok {
 		h.carry(o)
 	}
-	all := b.at(k)
 	fills, rest := b.split(l, all)
 	history := []mark{{time.Time{}, h.Position}}
 	for _, f := range fills {
@@ -126,8 +127,8 @@ type filled struct {
 }
 
 // split gives the orders of a place with fills in exchange time, and those without by id. An exit never has its
-// turn before the entry that it was placed behind: the broker's clock has only seconds, and what is left of a
-// partial fill's time is often that of the whole.
+// turn before the entry that it was placed behind, though the broker's clock has only seconds and the first of an
+// entry's partial fills, with its time, may never have been seen.
 func (b *Book) split(l Layer, all []*Order) (fills []filled, rest []*Order) {
 	for _, o := range all {
 		s := o.Seen(l)

@@ -191,7 +191,7 @@ func listsPage(t *testing.T, open Open) {
 		}
 	}
 	for _, of := range lists {
-		for _, limit := range []int{7, 350, 1000} {
+		for _, limit := range []int{50, 350, 1000} {
 			have := names(t, s, of, journal.Query{Limit: limit})
 			slices.Reverse(have)
 			if len(have) != 1050 || !slices.IsSorted(have) || len(slices.Compact(have)) != 1050 {
@@ -252,7 +252,7 @@ func asReference(t *testing.T, open Open) {
 	id := func() string { return fmt.Sprint("id ", dice.Intn(60)) }
 	states := actions.States()
 	at := func() time.Time { return noon.Add(time.Duration(dice.Intn(100)-50) * time.Hour) }
-	for range 150 {
+	for range 100 {
 		c := &journal.Commit{Account: accounts[dice.Intn(len(accounts))]}
 		for range dice.Intn(4) {
 			c.Inputs = append(c.Inputs, journal.Input{At: at(), Kind: []journal.InputKind{journal.InputUpdate, journal.InputTimer}[dice.Intn(2)],
@@ -277,7 +277,7 @@ func asReference(t *testing.T, open Open) {
 			same(t, "load", load(t, s, account, day), load(t, reference, account, day))
 		}
 	}
-	for range 100 {
+	for range 40 {
 		q := journal.Query{Limit: 1 + dice.Intn(9)}
 		for _, set := range []func(){func() { q.Account = accounts[dice.Intn(3)] }, func() { q.OrderID = id() }, func() { q.Rule = id() },
 			func() { q.State = string(states[dice.Intn(len(states))]) }, func() { q.ID = id() }, func() { q.Since = at() },

@@ -213,7 +213,7 @@ func oddText(t *testing.T, open Open) {
 
 func bigRows(t *testing.T, open Open) {
 	s, reopen := open(t)
-	big := bytes.Repeat([]byte("0123456789abcdef"), 256<<10) // 4 MB
+	big := bytes.Repeat([]byte("0123456789abcdef"), 64<<10) // 1 MB
 	commit(t, s, &journal.Commit{Account: "AB",
 		Inputs: []journal.Input{{Account: "AB", Doc: big}},
 		Events: []journal.Event{{Account: "AB", ID: "e", Doc: big, Decisions: []journal.Decision{{Explain: big}}}},

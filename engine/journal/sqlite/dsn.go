@@ -60,9 +60,7 @@ func readingDSN(path string, o Options, apart bool) source {
 	if apart {
 		values.Set("mode", "ro")
 	}
-	s := newSource(path, values, readingPragmas(o))
-	s.pragmas = append(s.pragmas, pragma{"journal_mode", "", "wal"}) // looked at, not set
-	return s
+	return newSource(path, values, readingPragmas(o))
 }
 
 func newSource(path string, values url.Values, pragmas []pragma) source {

@@ -14,9 +14,33 @@ import (
 // Rows of instruments. A part is written by a task of its own, so that commits go in between and never wait for
 // a list, let alone for the broker that sends it.
 const (
-	partRows   = 250
-	dropPerRun = 40 // parts of an old list that one task deletes
+	partRows   = 1000
+	dropPerRun = 10 // parts of an old list that one task deletes
 )
+
+// instrumentRow is an instrument as a part holds it: prices as whole numbers and short names, since 100,000 of
+// them are read at start.
+type instrumentRow struct {
+	Exchange      string `json:"e,omitempty"`
+	Tradingsymbol string `json:"t,omitempty"`
+	Token         int64  `json:"i,omitempty"`
+	Name          string `json:"n,omitempty"`
+	Expiry        string `json:"x,omitempty"`
+	Strike        int64  `json:"k,omitempty"` // millionths of a rupee, as the tick
+	TickSize      int64  `json:"s,omitempty"`
+	LotSize       int64  `json:"l,omitempty"`
+	Type          string `json:"y,omitempty"`
+	Segment       string `json:"g,omitempty"`
+}
+
+func rowOf(i order.Instrument) instrumentRow {
+	return instrumentRow{i.Exchange, i.Tradingsymbol, i.Token, i.Name, i.Expiry, int64(i.Strike), int64(i.TickSize), i.LotSize, i.Type, i.Segment}
+}
+
+func (r *instrumentRow) instrument() order.Instrument {
+	return order.Instrument{Exchange: r.Exchange, Tradingsymbol: r.Tradingsymbol, Token: r.Token, Name: r.Name, Expiry: r.Expiry,
+		Strike: order.Price(r.Strike), TickSize: order.Price(r.TickSize), LotSize: r.LotSize, Type: r.Type, Segment: r.Segment}
+}
 
 // SaveInstruments replaces the kept list with what fill yields. The new list is written beside the old one and
 // becomes the kept one in one transaction; where fill fails, or the process ends, the old one stays.
@@ -46,7 +70,7 @@ func (s *Store) saveInstruments(ctx context.Context, day order.Day, fill func(ad
 	if err != nil {
 		return err
 	}
-	part, rows := 0, make([]order.Instrument, 0, partRows)
+	part, rows := 0, make([]instrumentRow, 0, partRows)
 	flush := func() error {
 		if len(rows) == 0 {
 			return nil
@@ -59,7 +83,7 @@ func (s *Store) saveInstruments(ctx context.Context, day order.Day, fill func(ad
 		return s.exec(ctx, len(text), `INSERT INTO instruments (list, part, rows) VALUES (?, ?, ?)`, list, part, string(text))
 	}
 	err = fill(func(i order.Instrument) error {
-		if rows = append(rows, i); len(rows) < partRows {
+		if rows = append(rows, rowOf(i)); len(rows) < partRows {
 			return nil
 		}
 		return flush()
@@ -140,18 +164,19 @@ func (s *Store) instruments(ctx context.Context, each func(order.Instrument)) (d
 		return "", err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
+	held := make([]instrumentRow, 0, partRows)
 	for rows.Next() {
 		var part int64
 		var text sql.RawBytes
 		if err := rows.Scan(&part, &text); err != nil {
 			return "", err
 		}
-		var instruments []order.Instrument
-		if err := json.Unmarshal(text, &instruments); err != nil {
+		clear(held[:cap(held)]) // the decoder leaves what a row does not name
+		if err := json.Unmarshal(text, &held); err != nil {
 			return "", corrupt("instruments", fmt.Sprint(part), err)
 		}
-		for i := range instruments {
-			each(instruments[i])
+		for i := range held {
+			each(held[i].instrument())
 		}
 	}
 	return day, rows.Err()

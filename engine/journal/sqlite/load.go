@@ -10,6 +10,16 @@ import (
 	"backstop/engine/order"
 )
 
+// What Load reads, each by an index.
+const (
+	loadOrders   = `SELECT ` + orderColumns + ` FROM orders WHERE account = ? AND day >= ? ORDER BY place`
+	loadActions  = `SELECT ` + docColumns + ` FROM actions WHERE account = ? AND final = 0 ORDER BY place`
+	loadRequests = `SELECT ` + docColumns + ` FROM requests WHERE place IN (SELECT place FROM requests WHERE account = ? AND final = 0
+		UNION SELECT place FROM requests WHERE account = ? AND created >= ?) ORDER BY place`
+	loadEveryRequest = `SELECT ` + docColumns + ` FROM requests WHERE account = ? ORDER BY place`
+	loadDocs         = `SELECT kind, id, body FROM docs WHERE account = ? ORDER BY kind, id`
+)
+
 // Load gives an account's state as one commit left it: rows in the order in which they were first written, docs
 // by kind and id.
 func (s *Store) Load(ctx context.Context, account string, day order.Day) (*journal.Snapshot, error) {
@@ -34,23 +44,20 @@ func (s *Store) load(ctx context.Context, account string, day order.Day) (snap *
 	}
 	defer func() { err = errors.Join(err, tx.Rollback()) }()
 	snap = &journal.Snapshot{}
-	if snap.Orders, err = every(ctx, tx, "orders", scanOrder,
-		`SELECT `+orderColumns+` FROM orders WHERE account = ? AND day >= ? ORDER BY place`, account, string(day)); err != nil {
+	if snap.Orders, err = every(ctx, tx, "orders", scanOrder, loadOrders, account, string(day)); err != nil {
 		return nil, err
 	}
-	if snap.Actions, err = every(ctx, tx, "actions", scanAction,
-		`SELECT `+docColumns+` FROM actions WHERE account = ? AND final = 0 ORDER BY place`, account); err != nil {
+	if snap.Actions, err = every(ctx, tx, "actions", scanAction, loadActions, account); err != nil {
 		return nil, err
 	}
-	requests, args := `SELECT `+docColumns+` FROM requests WHERE account = ?`, []any{account}
-	if day != "" {
-		requests += ` AND final = 0 UNION SELECT ` + docColumns + ` FROM requests WHERE account = ? AND created >= ?`
-		args = append(args, account, instant(start))
+	requests, args := loadRequests, []any{account, account, instant(start)}
+	if day == "" {
+		requests, args = loadEveryRequest, args[:1]
 	}
-	if snap.Requests, err = every(ctx, tx, "requests", scanRequest, requests+` ORDER BY place`, args...); err != nil {
+	if snap.Requests, err = every(ctx, tx, "requests", scanRequest, requests, args...); err != nil {
 		return nil, err
 	}
-	snap.Docs, err = every(ctx, tx, "docs", scanDocRow, `SELECT kind, id, body FROM docs WHERE account = ? ORDER BY kind, id`, account)
+	snap.Docs, err = every(ctx, tx, "docs", scanDocRow, loadDocs, account)
 	return snap, err
 }
 

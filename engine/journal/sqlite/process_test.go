@@ -165,7 +165,7 @@ func TestEveryAcknowledgedCommitOutlivesAKill(t *testing.T) {
 				t.Fatalf("the child says %q", lines.Text())
 			}
 			acknowledged[account] = number + 1
-			if n == 100+150*round {
+			if n == 100+100*round {
 				kill()
 			}
 		}

@@ -25,6 +25,9 @@ const versionTable = "goose_db_version"
 // errOlder means that the schema waits for a writing process to bring it up to date.
 var errOlder = errors.New("the store was written by an older version; starting the service brings it up to date")
 
+// errNone means that no schema was made yet.
+var errNone = fmt.Errorf("no journal: %w", fs.ErrNotExist)
+
 // migrate brings the schema up to date, each step in a transaction of its own.
 func migrate(ctx context.Context, s source) error {
 	db, err := openPool(ctx, s, 1)
@@ -32,7 +35,7 @@ func migrate(ctx context.Context, s source) error {
 		return err
 	}
 	err = checkVersion(ctx, db)
-	if errors.Is(err, errOlder) {
+	if errors.Is(err, errOlder) || errors.Is(err, errNone) {
 		err = migrateUp(ctx, db)
 	}
 	return errors.Join(err, db.Close())
@@ -61,6 +64,8 @@ func checkVersion(ctx context.Context, db *sql.DB) error {
 		return fmt.Errorf("schema version: %w", err)
 	case version > schemaVersion:
 		return fmt.Errorf("%w: its schema is %d, this one knows %d", journal.ErrNewer, version, schemaVersion)
+	case version == 0:
+		return fmt.Errorf("%w (the file is empty)", errNone)
 	case version < schemaVersion:
 		return fmt.Errorf("%w (schema %d, not %d)", errOlder, version, schemaVersion)
 	}

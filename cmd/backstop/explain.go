@@ -1,0 +1,217 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"backstop/actions"
+	"backstop/engine/order"
+	"backstop/rules"
+)
+
+func explainCommand(p *program) *cobra.Command {
+	var asJSON, words bool
+	cmd := &cobra.Command{
+		Use:   "explain ID",
+		Short: "Say why something was or was not done",
+		Long: `Explain takes the id of a decision and shows each part of its condition with its value; or an order id, and shows one
+page from the raw updates to the broker's answer; or the id of an action or a request. --words lists every word that
+rules can read. It reads the store beside a running service.`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if words {
+				return arguments(0, 0, "")(cmd, args)
+			}
+			return arguments(1, 1, "the id of a decision or an order, or --words")(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if words {
+				return p.explainWords(asJSON)
+			}
+			s, err := p.settings(cmd)
+			if err != nil {
+				return err
+			}
+			r, err := openRecord(cmd.Context(), s)
+			if err != nil {
+				return err
+			}
+			defer r.close()
+			return p.explain(cmd.Context(), r, args[0], asJSON)
+		},
+	}
+	settingFlags(cmd, "data", "store")
+	jsonFlag(cmd, &asJSON)
+	cmd.Flags().BoolVar(&words, "words", false, "list every word and function of the rules")
+	return cmd
+}
+
+// explainWords prints the words of the language.
+func (p *program) explainWords(asJSON bool) error {
+	var rows [][]string
+	for _, w := range rules.WordList() {
+		if asJSON {
+			if err := p.out.json(w); err != nil {
+				return err
+			}
+			continue
+		}
+		doc := w.Doc
+		if w.Example != "" {
+			doc += " (" + w.Example + ")"
+		}
+		rows = append(rows, []string{w.Name, strings.TrimSpace(w.Type + " " + w.Unit), doc})
+	}
+	if !asJSON {
+		p.out.table([]string{"word", "type", "what"}, rows)
+	}
+	return nil
+}
+
+// explain finds out what an id is of.
+func (p *program) explain(ctx context.Context, r *record, id string, asJSON bool) error {
+	if isID(id) { // of an action or a request: what it followed from
+		as, _, err := r.store.Actions(ctx, query(id))
+		if err == nil && len(as) > 0 {
+			return p.explain(ctx, r, as[0].Decision, asJSON)
+		}
+		rs, _, err := r.store.Requests(ctx, query(id))
+		switch {
+		case err != nil || len(rs) == 0:
+		case rs[0].ActionID != "" && rs[0].ActionID != id:
+			return p.explain(ctx, r, rs[0].ActionID, asJSON)
+		case rs[0].OrderID != "":
+			return p.explainOrder(ctx, r, rs[0].OrderID, asJSON)
+		}
+		return notFound(id)
+	}
+	if len(id) > idLength && id[idLength] == '-' && isID(id[:idLength]) {
+		return p.explainDecision(ctx, r, id, asJSON)
+	}
+	return p.explainOrder(ctx, r, id, asJSON)
+}
+
+// idLength is how long our own ids are (actions.ID).
+const idLength = 18
+
+func isID(text string) bool { return actions.IsTag("bs" + text) }
+
+// decision is what explain prints of GET /api/v1/decisions/{id}.
+type decision struct {
+	Account      string             `json:"account"`
+	At           *time.Time         `json:"at"`
+	Event        order.Kind         `json:"event"`
+	OrderID      string             `json:"order_id"`
+	Rule         string             `json:"rule"`
+	Matched      bool               `json:"matched"`
+	Why          string             `json:"why"`
+	RulesVersion string             `json:"rules_version"`
+	Actions      []string           `json:"actions"`
+	Explain      *rules.Explanation `json:"explain"`
+	Doc          *order.Event       `json:"doc"`
+}
+
+func (p *program) explainDecision(ctx context.Context, r *record, id string, asJSON bool) error {
+	var answer asObject[decision]
+	if err := r.get(ctx, "decisions/"+id, nil, &answer); err != nil {
+		return err
+	}
+	if asJSON {
+		return p.out.json(answer.raw)
+	}
+	d, out := &answer.value, p.out
+	word := out.bad("did not match")
+	if d.Matched {
+		word = out.good("matched")
+	}
+	of := ""
+	if d.OrderID != "" {
+		of = " of order " + d.OrderID
+	}
+	out.line("%s %s: %s%s at %s, account %s, rules %s", out.bold(d.Rule), word, d.Event, of, shortTime(d.At), d.Account, d.RulesVersion)
+	if d.Doc != nil {
+		out.line("  event: %s", printable(eventLine(d.Doc)))
+	}
+	if !d.Matched {
+		out.line("  why not: %s", printable(whyNot(d.Why, string(d.Event))))
+	}
+	if d.Explain != nil && d.Explain.Source != "" {
+		out.line("  when:")
+		for line := range strings.SplitSeq(strings.TrimRight(d.Explain.String(), "\n"), "\n") {
+			out.line("    %s", printable(line))
+		}
+	}
+	for _, id := range d.Actions {
+		if err := p.explainAction(ctx, r, id, "  "); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// explainAction prints an action and the requests that it became.
+func (p *program) explainAction(ctx context.Context, r *record, id, indent string) error {
+	rows, _, err := r.store.Actions(ctx, query(id))
+	if err != nil {
+		return storeFails("journal: %v", err)
+	}
+	if len(rows) == 0 {
+		p.out.line("%saction %s: not begun", indent, id)
+		return nil
+	}
+	a := &rows[0]
+	p.out.line("%s%s: %s%s", indent, a.Type, p.out.state(a.State), printable(because(a.Why, a.Error, a.Assumed)))
+	if a.Message != nil {
+		p.out.line("%s  %s", indent, printable(messageLine(a.Message)))
+	}
+	for _, id := range a.Requests {
+		rs, _, err := r.store.Requests(ctx, query(id))
+		if err != nil {
+			return storeFails("journal: %v", err)
+		}
+		for i := range rs {
+			p.explainRequest(&rs[i], indent+"  ")
+		}
+	}
+	return nil
+}
+
+// explainRequest prints one call and the broker's answer.
+func (p *program) explainRequest(r *actions.Request, indent string) {
+	p.out.line("%s%s", indent, printable(requestLine(r)))
+	answer := p.out.state(r.State) + printable(because(r.Why, r.Error, nil))
+	if r.OrderID != "" && r.Call.Method == actions.Place {
+		answer += ", order " + r.OrderID
+	}
+	if r.Tag() != "" {
+		answer += ", tag " + r.Tag()
+	}
+	p.out.line("%s  %s, %s", indent, answer, plural(r.Attempts, "attempt"))
+}
+
+// because says why something stands as it does.
+func because(why string, failed *actions.Error, assumed []string) string {
+	s := ""
+	if why != "" {
+		s += " (" + why + ")"
+	}
+	if len(assumed) > 0 {
+		s += ", assumed: " + strings.Join(assumed, ", ")
+	}
+	if failed != nil {
+		s += ": " + failed.Error()
+	}
+	return s
+}
+
+// orderPage is all that is kept of one order, as explain --json prints it: rows of the API.
+type orderPage struct {
+	Order     json.RawMessage   `json:"order"`
+	Updates   []json.RawMessage `json:"updates"`
+	Decisions []json.RawMessage `json:"decisions"`
+	Actions   []json.RawMessage `json:"actions"`
+	Requests  []json.RawMessage `json:"requests"`
+}

@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"backstop/actions"
+	"backstop/engine/journal"
+	"backstop/engine/order"
+)
+
+// query asks for the row with this id.
+func query(id string) journal.Query { return journal.Query{ID: id, Limit: 1} }
+
+// pageRows is how many rows of one kind the page of an order shows at most.
+const pageRows = 1000
+
+// explainOrder prints one page: what came, what it meant, what was decided and why, and what the broker answered.
+func (p *program) explainOrder(ctx context.Context, r *record, id string, asJSON bool) error {
+	q := journal.Query{OrderID: id, Limit: pageRows}
+	orders, _, err := r.store.Orders(ctx, q)
+	inputs, _, err2 := r.store.Inputs(ctx, q)
+	events, _, err3 := r.store.Events(ctx, q)
+	requests, _, err4 := r.store.Requests(ctx, q)
+	for _, err := range []error{err, err2, err3, err4} {
+		if err != nil {
+			return storeFails("journal: %v", err)
+		}
+	}
+	if len(orders)+len(inputs)+len(events)+len(requests) == 0 {
+		return notFound(id)
+	}
+	if asJSON {
+		return p.orderObject(ctx, r, id, events)
+	}
+	slices.Reverse(inputs)
+	slices.Reverse(events)
+	slices.Reverse(requests)
+	out := p.out
+	for _, row := range orders {
+		p.orderHead(row)
+	}
+	out.line("%s", out.bold("what came"))
+	for _, in := range inputs {
+		p.orderInput(in)
+	}
+	out.line("%s", out.bold("what it meant, and what the rules said"))
+	shown := map[string]bool{}
+	for i := range events {
+		if err := p.orderEvent(ctx, r, &events[i], shown); err != nil {
+			return err
+		}
+	}
+	if len(events) == 0 {
+		out.line("  nothing: no event")
+	}
+	others := slices.DeleteFunc(requests, func(x actions.Request) bool { return shown[x.ActionID] })
+	if len(others) > 0 {
+		out.line("%s", out.bold("what Backstop did with this order"))
+	}
+	for i := range others {
+		p.explainRequest(&others[i], "  ")
+	}
+	return nil
+}
+
+// orderHead says which order it is and how it stands.
+func (p *program) orderHead(row journal.OrderRow) {
+	var o order.Order
+	if json.Unmarshal(row.Doc, &o) != nil {
+		p.out.line("order %s of %s: %s", row.OrderID, row.Account, row.Status)
+		return
+	}
+	p.out.line("%s (account %s)", p.out.bold(printable(updateLine(o.Row()))), row.Account)
+	if o.Link != nil {
+		p.out.line("  placed by Backstop as %s, request %s", o.Link.Role, o.Link.Request)
+	}
+	if o.Baseline {
+		p.out.line("  it was in the book before the first arming: left alone")
+	}
+	if o.Ahead() {
+		p.out.line("  %s", p.out.warn("the broker's own channel has not confirmed this yet"))
+	}
+}
+
+// orderInput is one update, or another input that names the order.
+func (p *program) orderInput(in journal.Input) {
+	what := string(in.Kind)
+	if in.Kind == journal.InputUpdate {
+		what = string(in.Source) + " " + in.Status
+		if in.Filled > 0 {
+			what += ", filled " + strconv.FormatInt(in.Filled, 10)
+		}
+	}
+	if in.Ignored != "" {
+		what += ": ignored, " + in.Ignored
+	}
+	p.out.line("  %s  %s  %s", clock(in.At), printable(what), p.out.faint("(journal show "+strconv.FormatInt(in.Seq, 10)+")"))
+}
+
+// orderEvent is an event with every decision and what followed.
+func (p *program) orderEvent(ctx context.Context, r *record, e *journal.Event, shown map[string]bool) error {
+	line := string(e.Kind)
+	var event order.Event
+	if json.Unmarshal(e.Doc, &event) == nil {
+		line = eventLine(&event)
+	}
+	p.out.line("  %s  %s", clock(e.At), printable(line))
+	if len(e.Decisions) == 0 {
+		p.out.line("    no rule listens to %s", e.Kind)
+	}
+	for _, d := range e.Decisions {
+		if !d.Matched {
+			p.out.line("    %s", p.out.faint(d.Rule+": "+printable(whyNot(d.Why, string(e.Kind)))))
+			continue
+		}
+		p.out.line("    %s %s", p.out.good("match"), d.Rule)
+		for _, id := range d.Actions {
+			shown[id] = true
+			if err := p.explainAction(ctx, r, id, "      "); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// clock is a moment of the day in IST.
+func clock(t time.Time) string { return t.In(order.IST).Format("15:04:05.000") }
+
+// orderObject prints the page as one object of the API's rows.
+func (p *program) orderObject(ctx context.Context, r *record, id string, events []journal.Event) error {
+	of := url.Values{"order_id": {id}, "limit": {strconv.Itoa(pageRows)}}
+	withRaw := url.Values{"order_id": of["order_id"], "limit": of["limit"], "raw": {"true"}}
+	page := orderPage{Order: json.RawMessage("null"), Actions: []json.RawMessage{}}
+	read := func(path string, q url.Values) (rows []json.RawMessage, err error) {
+		var answer struct {
+			Data []json.RawMessage `json:"data"`
+		}
+		err = r.get(ctx, path, q, &answer)
+		slices.Reverse(answer.Data) // a page of one order is read from its beginning
+		return answer.Data, err
+	}
+	orders, err := read("orders", of)
+	if err != nil {
+		return err
+	}
+	if len(orders) > 0 {
+		page.Order = orders[0]
+	}
+	if page.Updates, err = read("updates", withRaw); err != nil {
+		return err
+	}
+	if page.Decisions, err = read("decisions", of); err != nil {
+		return err
+	}
+	if page.Requests, err = read("requests", of); err != nil {
+		return err
+	}
+	for _, e := range slices.Backward(events) {
+		for _, d := range e.Decisions {
+			for _, id := range d.Actions {
+				var row struct {
+					Requests []string `json:"requests"`
+				}
+				var raw json.RawMessage
+				if r.get(ctx, "actions/"+id, nil, &raw) != nil || json.Unmarshal(raw, &row) != nil {
+					continue // not begun
+				}
+				page.Actions = append(page.Actions, raw)
+				for _, id := range row.Requests {
+					var request json.RawMessage
+					if r.get(ctx, "requests/"+id, nil, &request) == nil {
+						page.Requests = append(page.Requests, request)
+					}
+				}
+			}
+		}
+	}
+	return p.out.json(page)
+}

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// laterCommands are the commands of the language of the command line that this version does not have. They
+// stand by name, so that nobody takes a refusal for a slip of the pen; each says what to do until then.
+func laterCommands() []*cobra.Command {
+	return []*cobra.Command{
+		later("init", "copy rules.yaml and set the variables of the README"),
+		later("doctor", "backstop status says what is armed, and GET /readyz on the private side names each check"),
+		later("kill", "backstop pause stops new risk; exit open positions in Kite"),
+		later("adopt", "place the missing exits in Kite"),
+		later("test", "backstop dry-run shows what the rules do with recorded payloads"),
+		later("replay", "backstop dry-run --rules NEW shows what other rules do with recorded payloads"),
+		later("login", "put the day's access token into KITE_ACCESS_TOKEN"),
+		later("logout", "remove KITE_ACCESS_TOKEN"),
+		later("schema", "backstop explain --words lists every word of the rules"),
+	}
+}
+
+// laterJournalCommands are those of journal.
+func laterJournalCommands() []*cobra.Command {
+	return []*cobra.Command{
+		later("export", "backstop journal list --json prints the same rows"),
+		later("import", "a new data folder begins from the broker's order book"),
+		later("verify", "backstop journal list reads the record"),
+		later("backup", "stop the service and copy the data folder"),
+		later("prune", "stop the service and move the data folder away"),
+	}
+}
+
+// laterActionsCommands are those of actions.
+func laterActionsCommands() []*cobra.Command {
+	return []*cobra.Command{
+		later("approve", "nothing waits for a yes, since mode approve is not in this version either"),
+		later("reject", "nothing waits for a yes, since mode approve is not in this version either"),
+		later("retry", "place or cancel the order in Kite"),
+		later("resolve", "the order book settles what is unknown by itself"),
+	}
+}
+
+// later is a command that is refused by name.
+func later(name, until string) *cobra.Command {
+	return &cobra.Command{
+		Use: name, Short: "(not in this version)", Hidden: true,
+		DisableFlagParsing: true, // whatever stands behind it, the answer is the same
+		ValidArgsFunction:  cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return misuse("%s is not in this version (until then: %s)", strings.TrimPrefix(cmd.CommandPath(), "backstop "), until)
+		},
+	}
+}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+var update = flag.Bool("update", false, "rewrite the expected output in testdata/script")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"backstop": main})
+}
+
+// TestScripts runs every command as a user does. A bug report becomes a script with its link above.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		UpdateScripts:       *update,
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"code": code, "ports": ports, "ask": ask, "until": until,
+		},
+	})
+}
+
+// code is `code N COMMAND ARGS…`: it runs the command and wants that exit code.
+func code(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: code N COMMAND ARGS…")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		var exited *exec.ExitError
+		if !errors.As(err, &exited) {
+			ts.Fatalf("%v", err)
+		}
+		got = exited.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// TestDemoRulesAreTheShippedOnes keeps the embedded copy and the file that a first user gets the same.
+func TestDemoRulesAreTheShippedOnes(t *testing.T) {
+	shipped, err := os.ReadFile("../../rules.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(shipped, demoRules) {
+		t.Error("cmd/backstop/demo/rules.yaml differs from rules.yaml: copy it")
+	}
+}
+
+// ports is `ports NAME…`: it sets each variable to a free port of loopback.
+func ports(ts *testscript.TestScript, neg bool, args []string) {
+	for _, name := range args {
+		address, err := freeAddress()
+		ts.Check(err)
+		_, port, err := net.SplitHostPort(address)
+		ts.Check(err)
+		ts.Setenv(name, port)
+	}
+}
+
+// ask is `ask METHOD URL [BODYFILE [CONTENT-TYPE [AUTHORIZATION]]]`: it prints the answer's status and body.
+func ask(ts *testscript.TestScript, neg bool, args []string) {
+	var body io.Reader
+	if len(args) > 2 {
+		body = strings.NewReader(strings.TrimSpace(ts.ReadFile(args[2])))
+	}
+	r, err := http.NewRequest(args[0], args[1], body)
+	ts.Check(err)
+	if len(args) > 3 {
+		r.Header.Set("Content-Type", args[3])
+	}
+	if len(args) > 4 {
+		r.Header.Set("Authorization", args[4])
+		r.Header.Set("X-Kite-Version", "3")
+	}
+	reply, err := http.DefaultClient.Do(r)
+	ts.Check(err)
+	defer reply.Body.Close()
+	text, err := io.ReadAll(reply.Body)
+	ts.Check(err)
+	fmt.Fprintf(ts.Stdout(), "%d %s\n", reply.StatusCode, text)
+}
+
+// until is `until PATTERN COMMAND ARGS…`: it runs the command again and again until its output matches.
+func until(ts *testscript.TestScript, neg bool, args []string) {
+	pattern, err := regexp.Compile("(?m)" + args[0])
+	ts.Check(err)
+	for end := time.Now().Add(15 * time.Second); ; {
+		cmd := exec.Command(args[1], args[2:]...)
+		cmd.Dir = ts.MkAbs(".")
+		cmd.Env = append(os.Environ(), "BACKSTOP_DATA="+ts.Getenv("BACKSTOP_DATA"), "BACKSTOP_ADMIN="+ts.Getenv("BACKSTOP_ADMIN"))
+		out, _ := cmd.CombinedOutput() // what it prints is what counts
+		if pattern.Match(out) {
+			return
+		}
+		if time.Now().After(end) {
+			ts.Fatalf("no match for %s in:\n%s", args[0], out)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}

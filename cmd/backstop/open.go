@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"backstop/actions"
+	"backstop/engine/journal"
+	"backstop/engine/journal/sqlite"
+	"backstop/engine/kite"
+	"backstop/engine/lane"
+	"backstop/engine/order"
+)
+
+// This file holds the two registries of adapters. A new store or broker is one folder and one line here.
+
+// stores is the registry of stores: what a name in the settings opens.
+var stores = map[string]struct {
+	open     func(ctx context.Context, s *settings) (journal.Store, error)
+	readOnly func(ctx context.Context, s *settings) (journal.Store, error)
+}{
+	"sqlite": {
+		func(ctx context.Context, s *settings) (journal.Store, error) {
+			return sqlite.Open(ctx, s.text("data"), sqlite.Options{})
+		},
+		func(ctx context.Context, s *settings) (journal.Store, error) {
+			return sqlite.OpenReadOnly(ctx, s.text("data"))
+		},
+	},
+}
+
+// brokers is the registry of brokers: what an account trades at, and how its connections are closed at the end.
+var brokers = map[string]func(a account) (b actions.Broker, end func()){
+	"kite": func(a account) (actions.Broker, func()) {
+		c := kite.New(kite.Options{UserID: a.user, APIKey: a.apiKey, AccessToken: a.accessToken.reveal, BaseURL: a.baseURL})
+		return c, c.CloseIdle
+	},
+}
+
+// openStore opens the store for writing. One process holds it at a time.
+func openStore(ctx context.Context, s *settings) (journal.Store, error) {
+	if err := s.storeKind(); err != nil {
+		return nil, err
+	}
+	store, err := stores[s.text("store")].open(ctx, s)
+	if err != nil {
+		return nil, storeProblem(s.text("data"), err)
+	}
+	return store, nil
+}
+
+// openReadOnly opens the store for reading, beside whoever holds it.
+func openReadOnly(ctx context.Context, s *settings) (journal.Store, error) {
+	if err := s.storeKind(); err != nil {
+		return nil, err
+	}
+	store, err := stores[s.text("store")].readOnly(ctx, s)
+	if err != nil {
+		return nil, storeProblem(s.text("data"), err)
+	}
+	return store, nil
+}
+
+// storeProblem puts a failure to open a store into one line that says what to do.
+func storeProblem(folder string, err error) error {
+	switch {
+	case errors.Is(err, journal.ErrLocked):
+		return storeFails("the data folder %s is held by another Backstop: stop that one, or name another folder with --data", folder)
+	case errors.Is(err, journal.ErrNewer):
+		return storeFails("the data folder %s was written by a newer Backstop: use that version", folder)
+	case errors.Is(err, fs.ErrNotExist):
+		return storeFails("there is no journal in %s yet: backstop serve makes one, or name the folder with --data", folder)
+	}
+	return storeFails("store: %v", err)
+}
+
+// instrumentsFor is the day's list for a dry run: of a CSV file, else of the store where there is one, else empty.
+func (p *program) instrumentsFor(ctx context.Context, s *settings, name string) (lane.Instruments, error) {
+	if name != "" {
+		return readInstruments(name)
+	}
+	list := instrumentList{}
+	if s.storeKind() != nil {
+		return list, nil
+	}
+	if _, err := os.Stat(filepath.Join(s.text("data"), sqlite.FileName)); err != nil {
+		return list, nil
+	}
+	store, err := openReadOnly(ctx, s)
+	if err != nil {
+		p.out.note("%v: ticks and lots are assumed", err)
+		return list, nil
+	}
+	defer func() { _ = store.Close() }() // only read
+	if _, err := store.Instruments(ctx, func(i order.Instrument) { list.add(i) }); err != nil {
+		p.out.note("instruments of %s: %v: ticks and lots are assumed", s.text("data"), err)
+		return instrumentList{}, nil
+	}
+	return list, nil
+}

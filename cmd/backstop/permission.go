@@ -1,0 +1,64 @@
+package main
+
+import (
+	"net"
+
+	"backstop/engine/market"
+	"backstop/rules"
+)
+
+// What serve refuses to begin with, each in one line that says what to do.
+
+// permitted refuses what this version does not do, and gives the accounts of what it does.
+func (s *settings) permitted() ([]account, error) {
+	if s.text("mode") == modeApprove {
+		return nil, misuse("%s: mode: approve is not in this version (until then: mode: dry-run shows what would be done)", s.origin("mode"))
+	}
+	if err := s.unbuilt(); err != nil {
+		return nil, err
+	}
+	if err := s.storeKind(); err != nil {
+		return nil, err
+	}
+	host, _, _ := net.SplitHostPort(s.text("admin")) // the form was checked
+	if !loopback(host) && s.text("admin_password") == "" {
+		return nil, misuse("%s: the private side beyond loopback needs a password: set BACKSTOP_ADMIN_PASSWORD, or listen on 127.0.0.1", s.origin("admin"))
+	}
+	accounts, err := s.accounts()
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range accounts {
+		if s.text("mode") == modeLive && !a.onLoopback() {
+			return nil, misuse("%s: mode: live is refused for %s at %s: this version trades on paper only, until real orders have been proven safe "+
+				"(take mode: dry-run, which receives, reads and decides and sends nothing, or point KITE_BASE_URL at backstop paper)",
+				s.origin("mode"), a.user, a.baseURL)
+		}
+	}
+	return accounts, nil
+}
+
+// alerted refuses to trade where nobody is told when something goes wrong.
+func (s *settings) alerted(set *rules.Set) error {
+	if s.text("mode") == modeLive && set.Alerts() == "" {
+		return misuse("mode: live needs a channel that is told what goes wrong: set TELEGRAM_BOT_TOKEN and TELEGRAM_CHAT_ID, " +
+			"or write alerts: and channels: in the rules (alerts: none says that nobody is to be told)")
+	}
+	return nil
+}
+
+// calendar is when the exchanges trade.
+func (s *settings) calendar() (*market.Calendar, error) {
+	if s.text("market_hours") == "always" {
+		return market.Always(), nil
+	}
+	name := s.text("calendar")
+	if name == "" {
+		return market.Default(), nil
+	}
+	c, err := market.Load(name)
+	if err != nil {
+		return nil, misuse("%s: %v", s.origin("calendar"), err)
+	}
+	return c, nil
+}

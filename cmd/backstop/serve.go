@@ -1,0 +1,219 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/lmittmann/tint"
+	"github.com/spf13/cobra"
+
+	"backstop/engine"
+	"backstop/engine/console"
+	"backstop/engine/journal"
+	"backstop/engine/postback"
+	"backstop/rules"
+)
+
+func serveCommand(p *program) *cobra.Command {
+	var verbose bool
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the service",
+		Long: `Serve receives postbacks on the public side, reads the order book, decides by the rules, and acts as the mode says.
+Every flag has a variable (BACKSTOP_MODE) and a name in backstop.yaml (mode): flag beats variable beats file.
+The account comes from KITE_USER_ID, KITE_API_KEY, KITE_API_SECRET and KITE_ACCESS_TOKEN, or several from accounts: in
+backstop.yaml; Telegram from TELEGRAM_BOT_TOKEN and TELEGRAM_CHAT_ID. It ends in good order on Ctrl-C or SIGTERM.
+
+This version trades on paper only: mode live is refused unless KITE_BASE_URL is on loopback (backstop paper).`,
+		Args: arguments(0, 0, ""),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := p.settings(cmd)
+			if err != nil {
+				return err
+			}
+			return p.serve(cmd.Context(), s, verbose)
+		},
+	}
+	for _, d := range settingTable {
+		if d.flag != "" {
+			settingFlags(cmd, d.key)
+		}
+	}
+	cmd.Flags().BoolVar(&verbose, "verbose", false, "log what is of use when looking for a mistake")
+	return cmd
+}
+
+// serve checks everything that can be checked, takes hold of addresses and store, and runs until ctx ends.
+func (p *program) serve(ctx context.Context, s *settings, verbose bool) error {
+	accounts, err := s.permitted()
+	if err != nil {
+		return err
+	}
+	set, err := p.rulesToRun(s.text("rules"), true)
+	if err != nil {
+		return err
+	}
+	channels, err := s.channels(set)
+	if err != nil {
+		return err
+	}
+	if err := s.alerted(set); err != nil {
+		return err
+	}
+	hours, err := s.calendar()
+	if err != nil {
+		return err
+	}
+	public, err := listen("listen", s)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = public.Close() }() // closed by who served it, if it came so far
+	admin, err := listen("admin", s)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = admin.Close() }() // the same
+	store, err := openStore(ctx, s)
+	if err != nil {
+		return err
+	}
+	log := p.logger(s, verbose)
+	sv := &server{settings: s, rules: set, log: log, store: store}
+	if err := sv.wire(accounts, channels, hours); err != nil {
+		return errors.Join(err, closeStore(store))
+	}
+	sv.public, sv.admin = public, admin
+	log.Info("backstop serves", "version", buildOf().Version, "mode", s.text("mode"), "accounts", names(accounts),
+		"rules", s.text("rules"), "rules_version", set.Version(), "public", public.Addr().String(), "private", admin.Addr().String())
+	return errors.Join(sv.run(ctx), closeStore(store))
+}
+
+// closeStore closes the store at the end.
+func closeStore(store journal.Store) error {
+	if err := store.Close(); err != nil {
+		return storeFails("store: %v", err)
+	}
+	return nil
+}
+
+func names(accounts []account) []string {
+	var users []string
+	for _, a := range accounts {
+		users = append(users, a.user)
+	}
+	return users
+}
+
+// listen takes hold of an address of the settings.
+func listen(key string, s *settings) (net.Listener, error) {
+	l, err := net.Listen("tcp", s.text(key))
+	if err != nil {
+		return nil, misuse("%s: %v", s.origin(key), listenProblem(s.text(key), err))
+	}
+	return l, nil
+}
+
+// logger writes the service's log to standard error: for people on a terminal, for programs elsewhere.
+func (p *program) logger(s *settings, verbose bool) *slog.Logger {
+	level := slog.LevelInfo
+	if verbose {
+		level = slog.LevelDebug
+	}
+	form := s.text("log")
+	if form == "" {
+		form = "json"
+		if isTerminal(p.stderr) {
+			form = "text"
+		}
+	}
+	if form == "json" {
+		return slog.New(slog.NewJSONHandler(p.stderr, &slog.HandlerOptions{Level: level}))
+	}
+	return slog.New(tint.NewHandler(p.stderr, &tint.Options{Level: level, TimeFormat: "15:04:05.000", NoColor: !colourful(p.stderr, p.env)}))
+}
+
+// server is the running service.
+type server struct {
+	settings *settings
+	log      *slog.Logger
+	store    journal.Store
+	rules    *rules.Set
+
+	engine   *engine.Engine
+	receiver *postback.Receiver
+	console  http.Handler
+	closers  []func()
+	public   net.Listener
+	admin    net.Listener
+}
+
+// consoleEnds is how long answers of the private side may take at the end.
+const consoleEnds = 3 * time.Second
+
+// run serves until ctx ends or a part fails. The end has an order: first the public side, which waits until what it
+// has taken is durable, then the private side, then the engine, which waits for what is in flight.
+func (sv *server) run(ctx context.Context) error {
+	defer func() {
+		for _, c := range sv.closers {
+			c()
+		}
+	}()
+	failed := make(chan error, 3)
+	engineContext, endEngine := context.WithCancel(context.WithoutCancel(ctx))
+	defer endEngine()
+	engineEnded := make(chan struct{})
+	go func() {
+		defer close(engineEnded)
+		if err := sv.engine.Run(engineContext); err != nil {
+			failed <- found("engine: %v", err)
+		}
+	}()
+	publicContext, endPublic := context.WithCancel(ctx)
+	defer endPublic()
+	publicEnded := make(chan struct{})
+	go func() {
+		defer close(publicEnded)
+		if err := sv.receiver.Serve(publicContext, sv.public); err != nil {
+			failed <- found("the public side at %s failed: %v", sv.public.Addr(), err)
+		}
+	}()
+	private := console.Server(sv.console)
+	privateEnded := make(chan struct{})
+	go func() {
+		defer close(privateEnded)
+		if err := private.Serve(sv.admin); !errors.Is(err, http.ErrServerClosed) {
+			failed <- found("the private side at %s failed: %v", sv.admin.Addr(), err)
+		}
+	}()
+
+	var failure error
+	select {
+	case <-ctx.Done():
+		sv.log.Info("ending: what was taken is finished first")
+	case failure = <-failed:
+		sv.log.Error("a part of the service failed: it ends", "error", failure)
+	}
+	endPublic()
+	<-publicEnded
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), consoleEnds)
+	defer cancel()
+	if private.Shutdown(last) != nil {
+		_ = private.Close() // who still asks loses the answer
+	}
+	<-privateEnded
+	endEngine()
+	<-engineEnded
+	if failure == nil {
+		select {
+		case failure = <-failed:
+		default:
+			sv.log.Info("ended")
+		}
+	}
+	return failure
+}

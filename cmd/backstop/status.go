@@ -1,0 +1,139 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"backstop/engine/order"
+)
+
+// serviceStatus is what status prints of GET /api/v1/status.
+type serviceStatus struct {
+	Version      string `json:"version"`
+	Mode         string `json:"mode"`
+	RulesVersion string `json:"rules_version"`
+	Ready        bool   `json:"ready"`
+	Checks       []struct {
+		Name string `json:"name"`
+		OK   bool   `json:"ok"`
+		Text string `json:"text"`
+	} `json:"checks"`
+	Accounts []accountStatus `json:"accounts"`
+}
+
+type accountStatus struct {
+	Account    string     `json:"account"`
+	Mode       string     `json:"mode"`
+	Armed      bool       `json:"armed"`
+	Session    bool       `json:"session"`
+	SessionWhy string     `json:"session_why"`
+	Paused     bool       `json:"paused"`
+	Stopped    string     `json:"stopped"`
+	LastReadAt *time.Time `json:"last_read_at"`
+	Orders     int        `json:"orders"`
+	Waiting    int        `json:"waiting"`
+	Unknown    int        `json:"unknown"`
+	Missed     struct {
+		Updates int `json:"updates"`
+		Orders  int `json:"orders"`
+	} `json:"missed"`
+	Groups []struct {
+		order.Key
+		Side    string       `json:"side"`
+		Open    int64        `json:"open_quantity"`
+		Covered int64        `json:"covered_quantity"`
+		Entry   *order.Price `json:"entry_price"`
+	} `json:"groups"`
+}
+
+func statusCommand(p *program) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "status", Short: "Say how the running service stands", Args: arguments(0, 0, ""),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := p.settings(cmd)
+			if err != nil {
+				return err
+			}
+			var answer asObject[serviceStatus]
+			if err := s.service().get(cmd.Context(), "/api/v1/status", nil, &answer); err != nil {
+				return err
+			}
+			return p.printStatus(&answer, asJSON)
+		},
+	}
+	settingFlags(cmd, "admin")
+	jsonFlag(cmd, &asJSON)
+	return cmd
+}
+
+func (p *program) printStatus(answer *asObject[serviceStatus], asJSON bool) error {
+	if asJSON {
+		return p.out.json(answer.raw)
+	}
+	s, out := &answer.value, p.out
+	word := out.good("ready")
+	if !s.Ready {
+		word = out.bad("not ready")
+	}
+	out.line("backstop %s, mode %s, rules %s: %s", s.Version, s.Mode, shortVersion(s.RulesVersion), word)
+	for _, c := range s.Checks {
+		mark := out.good("ok ")
+		if !c.OK {
+			mark = out.bad("no ")
+		}
+		out.line("  %s %s: %s", mark, c.Name, printable(c.Text))
+	}
+	for i := range s.Accounts {
+		p.printAccount(&s.Accounts[i])
+	}
+	return nil
+}
+
+func (p *program) printAccount(a *accountStatus) {
+	out := p.out
+	var words []string
+	if a.Armed {
+		words = append(words, "armed")
+	} else {
+		words = append(words, out.warn("not armed"))
+	}
+	if a.Stopped != "" {
+		words = append(words, out.bad("STOPPED: "+printable(a.Stopped)))
+	}
+	if a.Paused {
+		words = append(words, out.warn("paused"))
+	}
+	if !a.Session {
+		words = append(words, out.bad(strings.TrimSuffix("no session: "+printable(a.SessionWhy), ": ")))
+	}
+	if a.LastReadAt != nil {
+		words = append(words, "order book read at "+a.LastReadAt.In(order.IST).Format(time.TimeOnly))
+	} else {
+		words = append(words, "order book not read yet")
+	}
+	words = append(words, plural(a.Orders, "order"), fmt.Sprintf("%d waiting", a.Waiting), fmt.Sprintf("%d unknown", a.Unknown))
+	if a.Missed.Updates > 0 {
+		words = append(words, plural(a.Missed.Updates, "update")+" that no postback told")
+	}
+	out.line("%s: %s", out.bold(a.Account), strings.Join(words, ", "))
+	for _, g := range a.Groups {
+		covered := fmt.Sprintf("%d covered", g.Covered)
+		if g.Covered < g.Open {
+			covered = out.bad(covered)
+		}
+		entry := ""
+		if g.Entry != nil {
+			entry = " at " + g.Entry.String()
+		}
+		out.line("  %s %s: %s %d open%s, %s", g.Instrument(), g.Product, g.Side, g.Open, entry, covered)
+	}
+}
+
+// shortVersion is enough of a rules version to tell two apart.
+func shortVersion(v string) string {
+	return v[:min(12, len(v))]
+}

@@ -1,0 +1,304 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"backstop/actions"
+	"backstop/engine/journal"
+	"backstop/engine/lane"
+	"backstop/engine/order"
+)
+
+// story is one object of dry-run --json: an update and all that followed from it.
+type story struct {
+	Update    updateRow     `json:"update"`
+	Ignored   string        `json:"ignored,omitempty"`
+	Events    []eventRow    `json:"events"`
+	Decisions []decisionRow `json:"decisions"`
+	Actions   []actionRow   `json:"actions"`
+	Requests  []requestRow  `json:"requests"`
+}
+
+// updateRow is an update in Kite's own fields and words.
+type updateRow struct {
+	Source string `json:"source"`
+	order.Update
+	Status                  string `json:"status"`
+	OrderTimestamp          string `json:"order_timestamp,omitempty"`
+	ExchangeUpdateTimestamp string `json:"exchange_update_timestamp,omitempty"`
+	ExchangeTimestamp       string `json:"exchange_timestamp,omitempty"`
+
+	// What is ours and not Kite's, or stands above, is left out.
+	Received  *struct{} `json:"received_at,omitempty"`
+	Began     *struct{} `json:"began,omitempty"`
+	RawStatus *struct{} `json:"raw_status,omitempty"`
+	Interim   *struct{} `json:"interim,omitempty"`
+}
+
+func updateRowOf(u *order.Update) updateRow {
+	return updateRow{Source: string(u.Source), Update: *u, Status: statusOf(u), OrderTimestamp: kiteTime(u.OrderTimestamp),
+		ExchangeUpdateTimestamp: kiteTime(u.ExchangeUpdateTimestamp), ExchangeTimestamp: kiteTime(u.ExchangeTimestamp)}
+}
+
+// statusOf is the status, or the word that says nothing of the state as Kite wrote it.
+func statusOf(u *order.Update) string {
+	if u.Status == order.StatusNone {
+		return u.RawStatus
+	}
+	return string(u.Status)
+}
+
+// kiteTime is an instant as Kite writes it, "" for none.
+func kiteTime(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.In(order.IST).Format(time.DateTime)
+}
+
+// eventRow is an event without the order that it met.
+type eventRow struct {
+	order.Event
+	Time     string    `json:"time"`
+	Previous *struct{} `json:"previous,omitempty"`
+}
+
+type decisionRow struct {
+	ID      string   `json:"id"`
+	Event   string   `json:"event"` // its kind
+	Rule    string   `json:"rule"`
+	Matched bool     `json:"matched"`
+	Why     string   `json:"why,omitempty"`
+	Actions []string `json:"actions,omitempty"`
+}
+
+type actionRow struct {
+	ID      string           `json:"id"`
+	Rule    string           `json:"rule"`
+	Type    string           `json:"type"`
+	State   actions.State    `json:"state"`
+	Why     string           `json:"why,omitempty"`
+	OrderID string           `json:"order_id,omitempty"`
+	Error   *actions.Error   `json:"error,omitempty"`
+	Message *actions.Message `json:"message,omitempty"`
+	Assumed []string         `json:"assumed,omitempty"`
+}
+
+type requestRow struct {
+	ID      string         `json:"id"`
+	For     string         `json:"for"`
+	Method  string         `json:"method"`
+	Path    string         `json:"path"`
+	Params  actions.Params `json:"params"`
+	Why     string         `json:"why,omitempty"`
+	Assumed []string       `json:"assumed,omitempty"`
+}
+
+// storyOf turns a lane's story into what is printed. kinds are those of all events so far.
+func storyOf(s *lane.Story, kinds map[string]order.Kind) story {
+	out := story{Update: updateRowOf(&s.Update), Ignored: s.Ignored,
+		Events: []eventRow{}, Decisions: []decisionRow{}, Actions: []actionRow{}, Requests: []requestRow{}}
+	for _, e := range s.Events {
+		out.Events = append(out.Events, eventRow{Event: e, Time: kiteTime(e.Time)})
+	}
+	for _, d := range s.Decisions {
+		out.Decisions = append(out.Decisions, decisionRow{d.ID, string(kinds[eventOf(&d)]), d.Rule, d.Matched, d.Why, d.Actions})
+	}
+	for _, a := range s.Actions {
+		out.Actions = append(out.Actions, actionRow{a.ID, a.Rule, a.Type, a.State, a.Why, a.OrderID, a.Error, a.Message, a.Assumed})
+	}
+	for _, r := range s.Requests {
+		out.Requests = append(out.Requests, requestRow{r.ID, r.For, r.Call.Method.HTTP(), r.Call.Path(), sent(&r), r.Why, r.Assumed})
+	}
+	return out
+}
+
+// eventOf is the id of the event that a decision is of: its own id is that, a dash and the rule.
+func eventOf(d *journal.Decision) string { return strings.TrimSuffix(d.ID, "-"+d.Rule) }
+
+// sent are the parameters that leave with a request: Kite takes only some of them on a modify and a cancel.
+func sent(r *actions.Request) actions.Params {
+	p := r.Call.Params
+	switch r.Call.Method {
+	case actions.Modify:
+		return actions.Params{Quantity: p.Quantity, OrderType: p.OrderType, Price: p.Price, TriggerPrice: p.TriggerPrice,
+			Validity: p.Validity, MarketProtection: p.MarketProtection}
+	case actions.Cancel:
+		return actions.Params{ParentOrderID: p.ParentOrderID}
+	default:
+		return p
+	}
+}
+
+// tell prints a story to be read.
+func (d *dryRun) tell(source string, s *lane.Story, row story) {
+	out := d.p.out
+	u := &s.Update
+	if d.count > 1 {
+		out.line("")
+	}
+	out.line("%s %s", out.bold(printable(updateLine(u))), out.faint("("+source+")"))
+	switch {
+	case s.Ignored != "":
+		out.line("  ignored: %s", printable(s.Ignored))
+	case len(s.Events) == 0:
+		out.line("  nothing new")
+	}
+	told := map[string]bool{}
+	for i := range s.Events {
+		e := &s.Events[i]
+		out.line("  %s", printable(eventLine(e)))
+		for _, w := range row.Decisions {
+			if strings.TrimSuffix(w.ID, "-"+w.Rule) == e.ID {
+				told[w.ID] = true
+				d.tellDecision(w)
+			}
+		}
+	}
+	for _, w := range row.Decisions { // of earlier events that waited
+		if !told[w.ID] {
+			out.line("  the earlier %s", w.Event)
+			d.tellDecision(w)
+		}
+	}
+	for _, a := range row.Actions {
+		d.tellAction(a)
+	}
+	for i := range s.Requests {
+		r := &s.Requests[i]
+		out.line("  %s %s", out.good("goes out:"), printable(requestLine(r)))
+	}
+}
+
+func (d *dryRun) tellDecision(w decisionRow) {
+	out := d.p.out
+	if w.Matched {
+		out.line("    %s %s", out.good("match"), w.Rule)
+		return
+	}
+	out.line("    %s %s", out.faint("no   "), out.faint(w.Rule+": "+printable(whyNot(w.Why, w.Event))))
+}
+
+func (d *dryRun) tellAction(a actionRow) {
+	out := d.p.out
+	what := fmt.Sprintf("%s of %s: %s", a.Type, a.Rule, a.State)
+	if a.Why != "" {
+		what += " (" + a.Why + ")"
+	}
+	if len(a.Assumed) > 0 {
+		what += ", assumed: " + strings.Join(a.Assumed, ", ")
+	}
+	switch {
+	case a.Error != nil:
+		out.line("  %s: %s", what, out.bad(printable(a.Error.Error())))
+	case a.Message != nil:
+		out.line("  %s", what)
+		out.line("  %s %s", out.good("tells:   "), printable(messageLine(a.Message)))
+	default:
+		out.line("  %s", what)
+	}
+}
+
+// whyNot puts a decision's reason into words.
+func whyNot(why, kind string) string {
+	switch why {
+	case "on":
+		return "does not listen to " + kind
+	case "enabled":
+		return "is switched off (enabled: false)"
+	case "accounts":
+		return "is not for this account"
+	case "once":
+		return "has acted already (once)"
+	case "cooldown":
+		return "acted shortly before (cooldown)"
+	}
+	if part, ok := strings.CutPrefix(why, "when: "); ok {
+		return "is not true: " + part
+	}
+	if what, ok := strings.CutPrefix(why, "waits: "); ok {
+		return "waits for " + what
+	}
+	return why
+}
+
+// updateLine says which order an update is of and how it stands.
+func updateLine(u *order.Update) string {
+	var b strings.Builder
+	if !u.OrderTimestamp.IsZero() {
+		b.WriteString(u.OrderTimestamp.In(order.IST).Format(time.TimeOnly) + "  ")
+	}
+	fmt.Fprintf(&b, "order %s", u.OrderID)
+	if u.Tradingsymbol != "" {
+		fmt.Fprintf(&b, "  %s %d %s %s", u.TransactionType, u.Quantity, u.Key().Instrument(), u.Product)
+	}
+	fmt.Fprintf(&b, "  %s", statusOf(u))
+	if u.FilledQuantity > 0 {
+		fmt.Fprintf(&b, ", filled %d", u.FilledQuantity)
+		if u.AveragePrice > 0 {
+			fmt.Fprintf(&b, " at %s", u.AveragePrice)
+		}
+	}
+	if u.StatusMessage != "" {
+		b.WriteString(": " + u.StatusMessage)
+	}
+	return b.String()
+}
+
+// eventLine says what an update meant.
+func eventLine(e *order.Event) string {
+	s := string(e.Kind)
+	if e.Fill > 0 {
+		s += fmt.Sprintf(" of %d", e.Fill)
+	}
+	if e.Role != order.RoleUnknown {
+		s += ", role " + string(e.Role)
+	}
+	if e.Cause != "" {
+		s += ", by " + e.Cause
+	}
+	if e.Reason != "" {
+		s += ", reason " + e.Reason
+	}
+	return s
+}
+
+// requestLine is a request as one reads it aloud: what leaves, and what for.
+func requestLine(r *actions.Request) string {
+	p := r.Call.Params
+	var words []string
+	add := func(format string, args ...any) { words = append(words, fmt.Sprintf(format, args...)) }
+	add("%s %s", r.Call.Method.HTTP(), r.Call.Path())
+	switch r.Call.Method {
+	case actions.Place:
+		add("%s %d %s:%s %s", p.TransactionType, p.Quantity, p.Exchange, p.Tradingsymbol, p.Product)
+	case actions.Modify:
+		add("%s quantity %d", r.Key.Instrument(), p.Quantity)
+	case actions.Cancel:
+		if r.Key.Tradingsymbol != "" {
+			add("%s", r.Key.Instrument())
+		}
+	}
+	if r.Call.Method != actions.Cancel {
+		add("%s", p.OrderType)
+		if p.TriggerPrice != 0 {
+			add("trigger %s", p.TriggerPrice)
+		}
+		if p.Price != 0 {
+			add("limit %s", p.Price)
+		}
+		if p.MarketProtection != 0 {
+			add("protected")
+		}
+	}
+	s := strings.Join(words, " ") + " (for " + r.For
+	if len(r.Assumed) > 0 {
+		s += ", assumed: " + strings.Join(r.Assumed, ", ")
+	}
+	return s + ")"
+}
+
+// messageLine is a message on its way to a channel.
+func messageLine(m *actions.Message) string { return fmt.Sprintf("%s %q", m.Channel, m.Text) }

@@ -1,0 +1,268 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"backstop/actions"
+	"backstop/engine"
+	"backstop/engine/console"
+	"backstop/engine/kite"
+	"backstop/engine/lane"
+	"backstop/engine/market"
+	"backstop/engine/notify"
+	"backstop/engine/order"
+	"backstop/engine/postback"
+	"backstop/rules"
+)
+
+// channels are where messages go: those of the rules, and the one that the environment makes.
+func (s *settings) channels(set *rules.Set) (notify.Registry, error) {
+	own, err := s.telegram()
+	if err != nil {
+		return nil, err
+	}
+	registry := notify.Registry{}
+	byToken := map[string]*notify.Telegram{} // one bot's channels share its paces
+	add := func(name, token string) error {
+		if byToken[token] == nil {
+			t, err := notify.NewTelegram(notify.TelegramOptions{Token: token, BaseURL: s.env["TELEGRAM_BASE_URL"]})
+			if err != nil {
+				return misuse("channel %s: %v", name, err)
+			}
+			byToken[token] = t
+		}
+		registry[name] = byToken[token]
+		return nil
+	}
+	if err := checkTelegramURL(s.env["TELEGRAM_BASE_URL"]); err != nil {
+		return nil, err
+	}
+	if own != nil {
+		if err := add(rules.SettingsChannel, own.reveal()); err != nil {
+			return nil, err
+		}
+	}
+	for _, c := range set.Channels() {
+		if err := add(c.Name, c.Token.Reveal()); err != nil {
+			return nil, err
+		}
+	}
+	return registry, nil
+}
+
+// wire builds the service's parts and ties them together.
+func (sv *server) wire(accounts []account, channels notify.Registry, hours *market.Calendar) error {
+	s := sv.settings
+	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	o := engine.Options{Store: sv.store, Channels: map[string]actions.Channel(channels), Hours: hours,
+		MarketAlways: s.text("market_hours") == "always", ReconcileSpec: s.text("reconcile"), Log: sv.log, Registerer: metrics,
+		Alert: sv.alert(channels)}
+	for _, a := range accounts {
+		o.Accounts = append(o.Accounts, engine.AccountOptions{ID: a.user, Label: a.label, APIKey: a.apiKey, Broker: sv.broker(a),
+			Lane: lane.Options{Mode: lane.Mode(s.text("mode")), Confirm: s.text("confirm") == "true", Adopt: s.text("adopt") == "today",
+				Paper: a.onLoopback(), ChatID: s.env["TELEGRAM_CHAT_ID"], Rules: sv.rules, Reasons: kite.Reason}})
+	}
+	var err error
+	if sv.engine, err = engine.New(o); err != nil {
+		return storeFails("%v", err)
+	}
+	proxies, err := postback.ParseProxies(items(s.text("trusted_proxies")))
+	if err != nil {
+		return misuse("%s: %v", s.origin("trusted_proxies"), err)
+	}
+	sv.receiver, err = postback.New(postback.Options{Doors: doors(accounts), Submit: sv.engine.Submit, TrustedProxies: proxies,
+		Observe: observe(metrics), Log: sv.log})
+	if err != nil {
+		return misuse("%v", err)
+	}
+	info := sv.rulesInfo()
+	host, _, _ := net.SplitHostPort(s.text("admin")) // the form was checked
+	sv.console = console.New(console.Options{Store: sv.store, Engine: seat{sv.engine}, Rules: func() console.RulesInfo { return info },
+		Metrics: metrics, Version: buildOf().Version, Public: !loopback(host), AdminPassword: s.text("admin_password"), Log: sv.log})
+	return nil
+}
+
+// broker opens what an account trades at.
+func (sv *server) broker(a account) actions.Broker {
+	b, end := brokers["kite"](a)
+	sv.closers = append(sv.closers, end)
+	return b
+}
+
+// items splits a setting at its commas; an empty one has no items.
+func items(text string) []string {
+	if text == "" {
+		return nil
+	}
+	return strings.Split(text, ",")
+}
+
+// alert tells the alerts channel what the engine itself cannot say through a lane: that a lane has stopped.
+func (sv *server) alert(channels notify.Registry) func(text string) {
+	name := sv.rules.Alerts()
+	m := actions.Message{Channel: name, Type: "telegram", ChatID: sv.settings.env["TELEGRAM_CHAT_ID"]}
+	if c, ok := sv.rules.Channel(name); ok {
+		m.ChatID = c.ChatID
+	}
+	return func(text string) {
+		sv.log.Error("alert", "text", text)
+		if channels[name] == nil {
+			return
+		}
+		m := m
+		m.Text = text
+		go func() {
+			ctx, cancel := context.WithTimeout(context.Background(), alertWithin)
+			defer cancel()
+			if err := channels.Send(ctx, m); err != nil {
+				sv.log.Error("the alert could not be delivered", "channel", name, "error", err)
+			}
+		}()
+	}
+}
+
+// alertWithin is how long an alert may take; the next comes a minute later.
+const alertWithin = 30 * time.Second
+
+// doors are the addresses of the public side: one for each api_key.
+func doors(accounts []account) []postback.Door {
+	users := map[string][]string{}
+	var list []postback.Door
+	for _, a := range accounts {
+		if users[a.apiKey] = append(users[a.apiKey], a.user); len(users[a.apiKey]) > 1 {
+			continue
+		}
+		key, secretText := a.apiKey, a.apiSecret.reveal()
+		list = append(list, postback.Door{Key: key, Check: func(body []byte, received time.Time) (order.Update, error) {
+			u, err := checkPostback(body, received, secretText)
+			if own := users[key]; err == nil && u.Account == "" && len(own) == 1 {
+				u.Account = own[0]
+			}
+			return u, err
+		}})
+	}
+	return list
+}
+
+// checkPostback verifies a body and reads it, in the receiver's own words for what is wrong.
+func checkPostback(body []byte, received time.Time, secretText string) (order.Update, error) {
+	if _, err := kite.Verify(body, secretText); err != nil {
+		var malformed *kite.MalformedError
+		switch {
+		case errors.As(err, &malformed):
+			return order.Update{}, postback.Malformed(malformed.Error())
+		case errors.Is(err, kite.ErrChecksum):
+			return order.Update{}, postback.ErrChecksum
+		}
+		return order.Update{}, err
+	}
+	u, err := kite.DecodePostback(body, received)
+	if err != nil {
+		return order.Update{}, postback.Malformed(err.Error())
+	}
+	return u, nil
+}
+
+// observe counts the public side's answers.
+func observe(r prometheus.Registerer) func(code int, d time.Duration) {
+	count := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "backstop", Name: "postback_answers_total",
+		Help: "Answers of the public side, by HTTP status."}, []string{"code"})
+	seconds := prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "backstop", Name: "postback_seconds",
+		Help: "From a request's head to its answer on the public side.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14)})
+	r.MustRegister(count, seconds)
+	return func(code int, d time.Duration) {
+		count.WithLabelValues(strconv.Itoa(code)).Inc()
+		seconds.Observe(d.Seconds())
+	}
+}
+
+// rulesInfo is the rules in force as the API shows them.
+func (sv *server) rulesInfo() console.RulesInfo {
+	s := sv.settings
+	source, err := os.ReadFile(s.text("rules"))
+	if err != nil {
+		source = nil // it was there a moment ago; the rules themselves are in memory
+	}
+	info := console.RulesInfo{File: s.text("rules"), Version: sv.rules.Version(), Mode: s.text("mode"), Source: string(source)}
+	for _, r := range sv.rules.Rules() {
+		row := console.Rule{Name: r.Name, Description: r.Description, Enabled: r.Enabled, Mode: r.Mode, Accounts: r.Accounts}
+		for _, k := range r.On {
+			row.On = append(row.On, string(k))
+		}
+		info.Rules = append(info.Rules, row)
+	}
+	return info
+}
+
+// seat is the engine as the console asks it.
+type seat struct{ engine *engine.Engine }
+
+var _ console.Engine = seat{}
+
+// Views turns the lanes' pictures into the console's.
+func (e seat) Views() []console.View {
+	views := e.engine.Views()
+	out := make([]console.View, len(views))
+	for i, v := range views {
+		out[i] = console.View{Account: v.Account, Mode: string(v.Mode), Armed: v.Armed, Session: v.Session, SessionWhy: v.SessionWhy,
+			Paused: v.Paused, Stopped: v.Stopped, Orders: v.Orders, Waiting: v.Waiting, Unknown: v.Unknown,
+			MissedUpdates: v.Missed.Updates, MissedOrders: v.Missed.Orders}
+		if v.LastRead > 0 {
+			out[i].LastRead = time.UnixMilli(v.LastRead)
+		}
+		for _, p := range v.Positions {
+			out[i].Positions = append(out[i].Positions, console.Position(p))
+		}
+		for _, g := range v.Groups {
+			out[i].Groups = append(out[i].Groups, console.Group(g))
+		}
+	}
+	return out
+}
+
+// Ready names a check by its account too where there are several.
+func (e seat) Ready() []console.Check {
+	many := len(e.engine.Accounts()) > 1
+	var checks []console.Check
+	for _, c := range e.engine.Ready().Checks {
+		name := c.Name
+		if many {
+			name += " " + c.Account
+		}
+		checks = append(checks, console.Check{Name: name, OK: c.OK, Text: c.Text})
+	}
+	return checks
+}
+
+// Control says a person's word to one account, or to all.
+func (e seat) Control(ctx context.Context, account string, verb console.Verb) error {
+	return e.each(account, func(id string) error {
+		return e.engine.Control(ctx, id, lane.Control{Verb: lane.ControlVerb(verb), By: "console"})
+	})
+}
+
+// Reconcile reads the book of one account, or of all.
+func (e seat) Reconcile(ctx context.Context, account string) error {
+	return e.each(account, func(id string) error { return e.engine.Reconcile(ctx, id) })
+}
+
+func (e seat) each(account string, do func(id string) error) error {
+	if account != "" {
+		return do(account)
+	}
+	var failed []error
+	for _, id := range e.engine.Accounts() {
+		failed = append(failed, do(id))
+	}
+	return errors.Join(failed...)
+}

@@ -1,0 +1,167 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"backstop/actions"
+	"backstop/engine/journal"
+	"backstop/engine/order"
+)
+
+// listing keeps Instruments of today: from the store where its list serves, else from the broker.
+type listing struct {
+	instruments *Instruments
+	store       journal.Store
+	sources     []source
+	loaded      func() // tells the lanes
+	log         *slog.Logger
+	now         func() time.Time
+
+	older *list // kept from an earlier day: used when today's can't be had
+}
+
+// source is a broker that has the list, with its paces.
+type source struct {
+	broker actions.Broker
+	pacer  *Pacer
+}
+
+// listReady is when Kite has made the day's list (kite-facts 7). What is fetched earlier is yesterday's.
+const listReady = 8*time.Hour + 30*time.Minute
+
+// listDay is the day of the list that the broker has at t.
+func listDay(t time.Time) order.Day { return order.DayOf(t.Add(-listReady)) }
+
+// kept takes the list that the store keeps: it serves, or stands by.
+func (s *listing) kept(ctx context.Context) error {
+	l := &list{}
+	var bad error
+	day, err := s.store.Instruments(ctx, func(i order.Instrument) {
+		if bad == nil {
+			bad = l.add(i)
+		}
+	})
+	switch {
+	case err != nil || bad != nil:
+		return fmt.Errorf("instruments in the store: %w", errors.Join(err, bad))
+	case day == "":
+		return nil
+	}
+	l.day = day
+	if err := l.done(); err != nil {
+		return fmt.Errorf("instruments in the store: %w", err)
+	}
+	if day < listDay(s.now()) {
+		s.older = l
+		return nil
+	}
+	s.show(l)
+	return nil
+}
+
+// show makes a list the one that the lanes see.
+func (s *listing) show(l *list) {
+	s.instruments.list.Store(l)
+	s.older = nil
+	s.loaded()
+}
+
+// run keeps the list of today until ctx ends.
+func (s *listing) run(ctx context.Context) {
+	if err := s.kept(ctx); err != nil {
+		s.log.Warn("the list of instruments is fetched anew", "error", err)
+	}
+	failures := 0
+	timer := time.NewTimer(s.until())
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		wait := s.until()
+		if wait == 0 {
+			err := s.fetch(ctx)
+			switch {
+			case ctx.Err() != nil:
+				return
+			case err == nil:
+				failures, wait = 0, s.until()
+			default:
+				wait = min(listRetryFirst<<min(failures, 10), listRetryLast)
+				failures++
+				s.failed(err, wait)
+			}
+		}
+		timer.Reset(max(min(wait, time.Hour), time.Second))
+	}
+}
+
+// failed says that today's list could not be had; an older one stands in from then on.
+func (s *listing) failed(err error, wait time.Duration) {
+	if s.older != nil {
+		s.show(s.older)
+	}
+	if day := s.instruments.Day(); day != "" {
+		s.log.Warn("today's list of instruments could not be fetched; an older one is used", "of", day, "error", err, "again_in", wait)
+		return
+	}
+	s.log.Warn("there is no list of instruments: what needs a tick size waits", "error", err, "again_in", wait)
+}
+
+// until is how long the list serves; 0 where it is missing or of an earlier day.
+func (s *listing) until() time.Duration {
+	now := s.now()
+	if s.instruments.Day() < listDay(now) {
+		return 0
+	}
+	t := now.Add(-listReady).In(order.IST)
+	return time.Date(t.Year(), t.Month(), t.Day()+1, 0, 0, 0, 0, order.IST).Add(listReady).Sub(now)
+}
+
+// fetch takes the list from the first broker that gives it: whole into memory first, since a download inside the
+// store's transaction would hold up every commit, and then into the store. One that can't be kept is used all
+// the same.
+func (s *listing) fetch(ctx context.Context) error {
+	var failures error
+	for _, from := range s.sources {
+		if err := from.pacer.wait(ctx, s.now, departRead); err != nil {
+			return err
+		}
+		day := listDay(s.now())
+		l, err := call(ctx, listTimeout, func(ctx context.Context) (*list, error) {
+			l := &list{day: day}
+			if err := from.broker.Instruments(ctx, l.add); err != nil {
+				return nil, err
+			}
+			return l, l.done()
+		})
+		if err != nil {
+			failures = errors.Join(failures, err)
+			continue
+		}
+		s.show(l)
+		s.log.Info("instruments loaded", "rows", len(l.rows), "day", day)
+		if err := s.save(ctx, l); err != nil {
+			s.log.Warn("the list of instruments could not be kept; the next start fetches it again", "error", err)
+		}
+		return nil
+	}
+	return failures
+}
+
+func (s *listing) save(ctx context.Context, l *list) error {
+	return s.store.SaveInstruments(ctx, l.day, func(add func(order.Instrument) error) error {
+		for _, r := range l.rows {
+			if err := add(l.instrument(r)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

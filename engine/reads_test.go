@@ -1,0 +1,157 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"backstop/actions"
+	"backstop/engine/journal"
+	"backstop/engine/lane"
+	"backstop/engine/order"
+)
+
+// answers collects what readings post.
+func answers() (post func(lane.Input), got chan lane.Input) {
+	got = make(chan lane.Input, 100)
+	return func(in lane.Input) { got <- in }, got
+}
+
+func TestReadsAreCoalesced(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		flying := atomic.Int64{}
+		b := &broker{orders: func(context.Context) ([]order.Update, int, error) {
+			if flying.Add(1) > 1 {
+				t.Error("two readings of the book at once")
+			}
+			time.Sleep(time.Second)
+			flying.Add(-1)
+			return []order.Update{update("A", "1")}, 2, nil
+		}}
+		post, got := answers()
+		r := newReads(b, NewPacer(1), post, time.Now)
+		began := time.Now()
+		r.want(lane.Reads{Book: true})
+		synctest.Wait() // on its way: what is wanted now must begin later
+		for range 5 {
+			r.want(lane.Reads{Book: true})
+		}
+		time.Sleep(10 * time.Second)
+		if b.count("orders") != 2 || len(got) != 2 {
+			t.Errorf("%d readings, %d answers", b.count("orders"), len(got))
+		}
+		first, second := (<-got).Read, (<-got).Read
+		if !first.Began.Equal(began) || !first.Ended.Equal(began.Add(time.Second)) || !second.Began.Equal(first.Ended) || first.Err != nil ||
+			len(first.Rows) != 1 || first.Unreadable != 2 {
+			t.Errorf("%+v, %+v", first, second)
+		}
+		r.stop()
+	})
+}
+
+func TestEachReadIsAnsweredOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := &broker{orders: func(context.Context) ([]order.Update, int, error) { panic("rows") }}
+		post, got := answers()
+		r := newReads(b, NewPacer(1), post, time.Now)
+		r.want(lane.Reads{Book: true, Positions: true, Trades: []string{"1", "2"}})
+		time.Sleep(time.Second)
+		var book, positions, trades int
+		for range len(got) {
+			switch in := <-got; {
+			case in.Read != nil:
+				var e *actions.Error
+				if book++; !errors.As(in.Read.Err, &e) || e.Class != actions.ClassDown {
+					t.Errorf("%+v", in.Read)
+				}
+			case in.Positions != nil:
+				positions++
+			case in.Trades != nil:
+				trades++
+			}
+		}
+		if book != 1 || positions != 1 || trades != 2 {
+			t.Error(book, positions, trades)
+		}
+		r.stop()
+	})
+}
+
+func TestReadsEndAtTheirDeadlineAndAtTheEnd(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := &broker{orders: func(ctx context.Context) ([]order.Update, int, error) { <-ctx.Done(); return nil, 0, ctx.Err() }}
+		post, got := answers()
+		r := newReads(b, NewPacer(1), post, time.Now)
+		began := time.Now()
+		r.want(lane.Reads{Book: true})
+		if in := <-got; in.Read.Err == nil || time.Since(began) != readTimeout {
+			t.Errorf("%+v after %s", in.Read, time.Since(began))
+		}
+		r.want(lane.Reads{Book: true})
+		synctest.Wait()
+		r.want(lane.Reads{Book: true})
+		r.stop()
+		if len(got) != 2 {
+			t.Error(len(got), "answers at the end")
+		}
+		r.want(lane.Reads{Book: true})
+		synctest.Wait()
+		if len(got) != 2 {
+			t.Error("a reading after the end")
+		}
+	})
+}
+
+// TestAReadingOfALaneThatWasThrownAwayIsNobodys: it may have begun before the failure, so it proves nothing now.
+func TestAReadingOfALaneThatWasThrownAwayIsNobodys(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		n := atomic.Int64{}
+		b := &broker{orders: func(context.Context) ([]order.Update, int, error) {
+			rows := make([]order.Update, n.Add(1))
+			time.Sleep(time.Second) // deaf
+			return rows, 0, nil
+		}}
+		post, got := answers()
+		r := newReads(b, NewPacer(1), post, time.Now)
+		r.want(lane.Reads{Book: true})
+		synctest.Wait()
+		r.reset()
+		failed := time.Now()
+		r.want(lane.Reads{Book: true})
+		time.Sleep(10 * time.Second)
+		if len(got) != 1 {
+			t.Fatal(len(got), "answers")
+		}
+		if in := <-got; len(in.Read.Rows) != 2 || in.Read.Began.Before(failed) {
+			t.Errorf("%+v", in.Read)
+		}
+		r.stop()
+	})
+}
+
+// TestAFailedStepIsFollowedByAReading through the whole loop: the lane that was read back asks, and its reading
+// begins after the failure.
+func TestAFailedStepIsFollowedByAReading(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := &broker{}
+		ao := scripted("A", b, nil)
+		ao.build = func(o lane.Options, _ *journal.Snapshot, _ time.Time) (Stepper, error) {
+			asked := false
+			return &script{account: "A", view: lane.View{Session: true}, add: func(b *lane.Batch, _ time.Time, _ lane.Grant, _ []lane.Input) {
+				b.Reads.Book = b.Reads.Book || !asked
+				asked = true
+			}}, nil
+		}
+		e, store, _ := start(t, Options{Accounts: []AccountOptions{ao}})
+		before := b.count("orders")
+		store.FailNext(1, errDisk)
+		_, _ = e.Submit(t.Context(), update("A", "1"))
+		time.Sleep(2 * time.Second)
+		if n := b.count("orders") - before; n != 1 {
+			t.Error(n, "readings after the failure")
+		}
+	})
+}
