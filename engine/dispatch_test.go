@@ -213,7 +213,13 @@ func TestTheSameRequestWaitsForItsEarlierAttempt(t *testing.T) {
 func TestShutdownAnswersAll(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := &broker{do: func(context.Context, actions.Call) (string, error) { time.Sleep(5 * time.Second); return "1", nil }}
-		e, store, end := start(t, Options{Accounts: []AccountOptions{scripted("A", b, each)}})
+		var ending atomic.Int64
+		e, store, end := start(t, Options{Accounts: []AccountOptions{scripted("A", b, func(batch *lane.Batch, now time.Time, grant lane.Grant, inputs []lane.Input) {
+			each(batch, now, grant, inputs)
+			if at := ending.Load(); at > 0 && now.UnixMilli() > at+200 && grant.Exits+grant.Risk > 0 {
+				t.Errorf("granted %+v although the end has begun", grant)
+			}
+		})}})
 		if _, err := e.Submit(t.Context(), update("A", "first")); err != nil {
 			t.Fatal(err)
 		}
@@ -235,6 +241,7 @@ func TestShutdownAnswersAll(t *testing.T) {
 		reading := make(chan error, 1)
 		go func() { reading <- e.Reconcile(context.Background(), "A") }()
 		began := time.Now()
+		ending.Store(began.UnixMilli())
 		end()
 		all.Wait()
 		if took := time.Since(began); took > 8*time.Second {
@@ -272,6 +279,47 @@ func TestShutdownAnswersAll(t *testing.T) {
 		}
 		_ = e.Views()
 	})
+}
+
+func TestInboxAtTheEnd(t *testing.T) {
+	t.Parallel()
+	b := newInbox()
+	waits := entry{input: lane.Input{Control: &lane.Control{}}, reply: make(chan answer, 1)}
+	if !b.put(waits) || !b.put(entry{}) || b.depth() != 2 || b.close() {
+		t.Error("an open inbox")
+	}
+	b.refuse()
+	if b.put(waits) || b.put(entry{read: make(chan error, 1)}) || !b.put(entry{input: lane.Input{Outcome: &lane.Outcome{}}}) {
+		t.Error("a refusing inbox")
+	}
+	if err := b.submit(t.Context(), nil, waits); !errors.Is(err, ErrClosing) || len(b.rooms) != 0 {
+		t.Error(err, len(b.rooms))
+	}
+	if n := len(b.take(batchMax)); n != 3 || !b.close() || b.put(entry{}) {
+		t.Error("a closed inbox after", n)
+	}
+}
+
+// TestUpdatesWaitForRoom: what floods in waits, and the engine's own inputs pass it by.
+func TestUpdatesWaitForRoom(t *testing.T) {
+	t.Parallel()
+	b := newInbox()
+	for range updatesMax {
+		if err := b.submit(t.Context(), nil, entry{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := b.submit(ended, nil, entry{}); !errors.Is(err, context.Canceled) || !b.put(entry{}) {
+		t.Error(err)
+	}
+	if n := len(b.take(batchMax)); n != batchMax || len(b.ready) != 1 {
+		t.Error(n)
+	}
+	if err := b.submit(t.Context(), nil, entry{}); err != nil {
+		t.Error(err)
+	}
 }
 
 // TestShutdownIsBounded: a broker that never answers and a store that fails keep nobody waiting for ever.

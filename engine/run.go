@@ -219,8 +219,8 @@ func (a *account) release(b lane.Batch, entries []entry, hold *Hold) {
 	a.wake = b.Wake
 }
 
-// releaseSends hands claimed requests to the senders. That none leaves in dry-run, and none beyond the grant (which
-// is zero once the lane is stopped), is the lane's to keep; it is checked here again, and what would leave all the
+// releaseSends hands claimed requests to the senders. That none leaves beyond what is held (nothing in dry-run, once
+// the lane is stopped and at the end) is the lane's to keep; it is checked here again, and what would leave all the
 // same is answered as failed.
 func (a *account) releaseSends(now time.Time, sends []actions.Request, hold *Hold) {
 	exits, risk := 0, 0
@@ -232,7 +232,7 @@ func (a *account) releaseSends(now time.Time, sends []actions.Request, hold *Hol
 		}
 	}
 	grant := hold.Grant()
-	if len(sends) > 0 && (a.dry || exits > grant.Exits || risk > grant.Risk) {
+	if exits > grant.Exits || risk > grant.Risk {
 		hold.Used(now, 0, 0)
 		a.stop(now, fmt.Errorf("%w: the lane claimed %d requests where %d were allowed", ErrInvariant, len(sends), grant.Exits+grant.Risk))
 		for i := range sends {

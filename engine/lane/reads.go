@@ -60,11 +60,7 @@ func (l *Lane) nextRead() time.Time {
 	if l.readNow || !l.armed {
 		sooner(l.started)
 	}
-	for _, id := range sortedKeys(l.ahead) {
-		if o, ok := l.book.Order(id); ok && !o.Claimed.IsZero() && l.waitsOn(o) {
-			sooner(l.after(o.Claimed, confirmReads))
-		}
-	}
+	l.eachAwaited(func(o *order.Order) { sooner(l.after(o.Claimed, confirmReads)) })
 	for _, id := range l.openRequests() {
 		switch r := l.requests[id]; r.State {
 		case actions.Accepted:
@@ -124,20 +120,33 @@ func (l *Lane) anyBare() bool {
 	return false
 }
 
-// waitsOn says whether something waits for the order's confirmation: an action of a rule, or a slot whose
+// eachAwaited calls f for the orders whose confirmation something waits for: an action of a rule, or a slot whose
 // quantity the claim would change.
-func (l *Lane) waitsOn(o *order.Order) bool {
+func (l *Lane) eachAwaited(f func(o *order.Order)) {
+	if len(l.ahead) == 0 {
+		return
+	}
 	for _, r := range l.runs {
-		if a := l.actions[r.Action]; r.Event.OrderID == o.ID && r.Waits == "" && (a == nil || a.Message == nil && !a.State.Final()) {
-			return true
+		if a := l.actions[r.Action]; l.ahead[r.Event.OrderID] && r.Waits == "" && (a == nil || a.Message == nil && !a.State.Final()) {
+			if o, ok := l.book.Order(r.Event.OrderID); ok {
+				f(o)
+			}
 		}
 	}
-	for _, s := range l.slots {
-		if s.Key == o.Key() && (s.Active || len(l.liveOrders(s)) > 0) {
-			return true
+	places := map[order.Key]bool{}
+	for id, s := range l.slots {
+		if !l.idle[id] && (s.Active || s.Wish != nil || l.liveQuantity(s) > 0) {
+			places[s.Key] = true
 		}
 	}
-	return false
+	if len(places) == 0 {
+		return
+	}
+	for id := range l.ahead {
+		if o, ok := l.book.Order(id); ok && places[o.Key()] {
+			f(o)
+		}
+	}
 }
 
 // nextPositions is when positions are to be read: once a day for what was carried in.
