@@ -12,8 +12,8 @@ import (
 
 // account is one account's goroutine with what serves it.
 type account struct {
-	id, label string
-	dry       bool // mode dry-run: nothing leaves
+	id  string
+	dry bool // mode dry-run: nothing leaves
 
 	inbox    *inbox
 	pacer    *Pacer

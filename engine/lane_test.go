@@ -87,7 +87,7 @@ func (x *exchange) fill(id string) order.Update {
 	return u
 }
 
-func trading(t *testing.T, x *exchange, store *memory.Store, desk *channel) Options {
+func trading(t testing.TB, x *exchange, store *memory.Store, desk *channel) Options {
 	t.Helper()
 	set, problems := rules.Parse("rules.yaml", []byte(stopRule), rules.Options{Specs: actions.Builtin(), Channels: []string{"telegram"}})
 	if errs := problems.Errors(); len(errs) > 0 {

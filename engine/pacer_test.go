@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -212,7 +213,7 @@ func TestPacerWaits(t *testing.T) {
 		}()
 		synctest.Wait()
 		cancel()
-		if err := <-got; err != context.Canceled {
+		if err := <-got; !errors.Is(err, context.Canceled) {
 			t.Error(err)
 		}
 	})

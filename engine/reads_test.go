@@ -175,3 +175,29 @@ func TestAFailedStepIsFollowedByAReading(t *testing.T) {
 		}
 	})
 }
+
+// TestReconcileWaitsForAReadingOfItsOwn: one that was on its way before may have missed what the caller means.
+func TestReconcileWaitsForAReadingOfItsOwn(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := &broker{orders: func(context.Context) ([]order.Update, int, error) { time.Sleep(3 * time.Second); return nil, 0, nil }}
+		e, _, _ := start(t, Options{Accounts: []AccountOptions{scripted("A", b, nil)}})
+		time.Sleep(10 * time.Second)
+		for _, wait := range []time.Duration{0, 2 * time.Second} {
+			go func() { _ = e.Reconcile(context.Background(), "A") }()
+			time.Sleep(wait + time.Millisecond)
+			began := time.Now()
+			if err := e.Reconcile(t.Context(), "A"); err != nil {
+				t.Error(err)
+			}
+			if took, want := time.Since(began), 6*time.Second-wait-time.Millisecond; took != want {
+				t.Errorf("took %s, want %s", took, want)
+			}
+		}
+		never := scripted("N", &broker{}, func(b *lane.Batch, _ time.Time, _ lane.Grant, _ []lane.Input) { b.Reads.Book = false })
+		e, _, _ = start(t, Options{Accounts: []AccountOptions{never}})
+		began := time.Now()
+		if err := e.Reconcile(t.Context(), "N"); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != reconcileMax {
+			t.Error(err, time.Since(began))
+		}
+	})
+}

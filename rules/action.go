@@ -33,7 +33,6 @@ func (r *reader) readSteps(rule *Rule, f pair, ids map[string]Spec, inError bool
 		}
 		sc := r.scope.inSequence(before, known, inError)
 		s := r.readStep(e, &sc, ids)
-		before = nil
 		if s == nil {
 			before = &Spec{} // told; its words are not told again
 			continue

@@ -114,10 +114,10 @@ func (f *settingsFile) parse(text []byte, env environment) error {
 	}
 	root := doc.Content[0]
 	return f.members(root, "settings", func(key string, k, v *yaml.Node) error {
-		switch {
-		case key == "accounts":
+		switch key {
+		case "accounts":
 			return f.parseAccounts(v)
-		case key == "freeze_quantities":
+		case "freeze_quantities":
 			if v.Kind != yaml.MappingNode {
 				return f.wrong(v, "freeze_quantities: want NAME: QUANTITY lines")
 			}

@@ -71,7 +71,6 @@ type demo struct {
 	injector  *paper.Injector
 	postbacks *paper.Postbacks
 	server    *paper.Server
-	listeners []*http.Server
 	child     *child
 	api       *service
 	public    string // URL of the public side

@@ -132,8 +132,11 @@ func (d *demo) playForged(ctx context.Context) error {
 		return err
 	}
 	status, err := d.post(ctx, genuine)
-	if err != nil || status != http.StatusOK {
-		return fmt.Errorf("the duplicate was answered %d (%v)", status, err)
+	if err != nil {
+		return err
+	}
+	if status != http.StatusOK {
+		return fmt.Errorf("the duplicate was answered %d, not 200", status)
 	}
 	d.line("network", "a postback comes a second time: answered 200")
 	if err := d.await(ctx, "the duplicate kept with its reason", func() bool { return d.ignoredDuplicate(ctx) }); err != nil {
@@ -149,8 +152,11 @@ func (d *demo) playForged(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if status, err = d.post(ctx, forged); err != nil || status != http.StatusUnauthorized {
-		return fmt.Errorf("the forged one was answered %d (%v), not 401", status, err)
+	if status, err = d.post(ctx, forged); err != nil {
+		return err
+	}
+	if status != http.StatusUnauthorized {
+		return fmt.Errorf("the forged one was answered %d, not 401", status)
 	}
 	d.line("network", "a forged fill, signed with a guess: answered 401 and kept out")
 	select {
@@ -183,7 +189,7 @@ func (d *demo) playKilled(ctx context.Context) error {
 	select {
 	case tag = <-killed:
 	case <-ctx.Done():
-		return errors.New("Backstop placed nothing that could be cut off")
+		return errors.New("no placement came that could be cut off")
 	}
 	if err := d.child.start(); err != nil {
 		return err

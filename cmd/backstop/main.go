@@ -8,7 +8,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"io"
 	"os"
 	"os/signal"
@@ -140,9 +139,4 @@ func arguments(atLeast, atMost int, what string) cobra.PositionalArgs {
 		}
 		return nil
 	}
-}
-
-// interrupted says whether an error is only that the user or the system asked to stop.
-func interrupted(ctx context.Context, err error) bool {
-	return ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled))
 }

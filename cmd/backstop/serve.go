@@ -137,7 +137,7 @@ func (p *program) logger(s *settings, verbose bool) *slog.Logger {
 	if form == "json" {
 		return slog.New(slog.NewJSONHandler(p.stderr, &slog.HandlerOptions{Level: level}))
 	}
-	return slog.New(tint.NewHandler(p.stderr, &tint.Options{Level: level, TimeFormat: "15:04:05.000", NoColor: !colourful(p.stderr, p.env)}))
+	return slog.New(tint.NewTextHandler(p.stderr, &tint.Options{Level: level, TimeFormat: "15:04:05.000", NoColor: !colourful(p.stderr, p.env)}))
 }
 
 // server is the running service.

@@ -142,7 +142,7 @@ func judgeCover(book []paper.BookOrder, say func(string, ...any)) {
 				targets -= sign(o) * o.Remaining
 			}
 		}
-		want := net
+		var want int
 		if net > 0 {
 			want = max(0, net-others)
 		} else {

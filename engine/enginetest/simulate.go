@@ -38,9 +38,6 @@ type Config struct {
 	Log     func(format string, args ...any) // nil: silent
 }
 
-// errStop ends a simulated process.
-var errStop = errors.New("the process is gone")
-
 // world is the exchange, the network and the process in virtual time.
 type world struct {
 	c       Config
@@ -60,7 +57,6 @@ type world struct {
 	list    instruments
 	panics  []string
 	stats   Stats
-	booked  time.Time
 	calm    bool
 	held    map[string]int // true positions, and since when
 	moved   map[string]time.Time

@@ -151,10 +151,8 @@ func (l *Lane) observeOrphans(k order.Key, h *order.Holding) {
 		if !orphan[id] {
 			continue
 		}
-		t, ok := l.told[cause]
-		if !ok {
-			t = &told{Since: l.meta.Now, Event: true}
-			l.told[cause] = t
+		if _, ok := l.told[cause]; !ok {
+			l.told[cause] = &told{Since: l.meta.Now, Event: true}
 			l.dirty.told[cause] = true
 			o, _ := l.book.Order(id)
 			l.emit(order.Event{ID: actions.ID("event", l.o.Account, id, "orphaned"), Kind: order.KindOrphaned, OrderID: id, Key: k,

@@ -17,7 +17,6 @@ type step struct {
 	params   actions.Params
 	variety  string
 	priority actions.Priority
-	why      string // For, where no rule asks
 }
 
 // mark names what a step asks for, so that what the broker refused is not asked again as it was.

@@ -97,7 +97,8 @@ func (l *Lane) bareText(g *order.Group, bare int64) string {
 
 // slotNext says what stands between a stop and being live, and what to do.
 func (l *Lane) slotNext(s *slot) (next, hint string) {
-	for _, r := range l.slotRequests(s) {
+	if open := l.slotRequests(s); len(open) > 0 {
+		r := open[0]
 		next = fmt.Sprintf("the stop is %s", r.State)
 		if r.Why != "" {
 			next += " (" + r.Why + ")"

@@ -184,7 +184,6 @@ type stopWish struct {
 	Trigger, Limit order.Price // Limit 0: the band
 	OrderType      string
 	sign           int64
-	options        bool
 }
 
 // limit is the price behind the trigger.

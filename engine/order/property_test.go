@@ -14,7 +14,6 @@ import (
 type plan struct {
 	id     string
 	link   *Link
-	parent string
 	rows   []*Update // the last one is final
 	filled int64
 	sign   int64
@@ -62,7 +61,7 @@ func drawPlan(t *rapid.T, d *day, i int) *plan {
 	case "leg":
 		if i > 0 {
 			e := d.plans[rapid.IntRange(0, i-1).Draw(t, "parent")]
-			s.side, s.parent = opposite(e.sign), e.id
+			s.side = opposite(e.sign)
 		}
 	case "whole":
 		s.side = rapid.SampledFrom([]string{Buy, Sell}).Draw(t, "side")

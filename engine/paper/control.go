@@ -2,6 +2,7 @@ package paper
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -53,7 +54,7 @@ func (s *Server) controls() {
 				return
 			}
 			data, err := f(c)
-			if e, ok := err.(*APIError); ok {
+			if e := (*APIError)(nil); errors.As(err, &e) {
 				answer(w, nil, e)
 				return
 			}

@@ -39,7 +39,7 @@ func TestInjectorIsSeeded(t *testing.T) {
 		}
 		return s
 	}
-	if run(1) != run(1) || run(1) == run(2) {
+	if first, again, other := run(1), run(1), run(2); first != again || first == other {
 		t.Error("the seed does not decide")
 	}
 	i := NewInjector(1, Faults{Lose: 0.25})

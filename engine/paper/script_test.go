@@ -2,6 +2,7 @@ package paper
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -34,6 +35,7 @@ func TestScript(t *testing.T) {
 	id := mustPlace(t, x, "quantity", "130")
 	has(t, bookRow(t, x, id), fields{"filled_quantity": 65})
 	at, more := p.NextAt()
+	equal(t, "more", more, true)
 	equal(t, "next", at.Sub(begin), 30*time.Second)
 	c.at = at
 	ok(t, p.Advance(c.at))
@@ -93,7 +95,7 @@ func TestPlayInRealTime(t *testing.T) {
 		equal(t, "price", x.Price("NSE", "INFY"), 1520)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		if err := Play(ctx, x, NewWalk(x, 1, time.Second, 2)); err != context.DeadlineExceeded {
+		if err := Play(ctx, x, NewWalk(x, 1, time.Second, 2)); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("ended with %v", err)
 		}
 	})
