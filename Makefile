@@ -30,7 +30,7 @@ simulate: ## days under faults and crashes: make simulate SEED=1 SEEDS=5000
 	go test ./engine/enginetest -run TestSimulateMany -count=1 -timeout 30m -v -args -seed $(SEED) -seeds $(SEEDS)
 
 bench: ## acknowledged postbacks a second, against a bare handler in the same run
-	go test ./engine/enginetest -run '^$$' -bench . -benchtime 1x -count 1
+	go test ./cmd/backstop -run '^$$$$' -bench . -benchtime 1x -count 1
 
 cross: ## builds for Linux, macOS and Windows
 	@for t in linux/amd64 linux/arm64 darwin/arm64 darwin/amd64 windows/amd64; do \

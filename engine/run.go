@@ -173,8 +173,8 @@ func (a *account) tried(now time.Time, entries []entry) error {
 	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout) // a shutdown doesn't cut a commit short
 	defer cancel()
 	grant := hold.Grant()
-	if a.dry {
-		grant = lane.Unlimited // nothing leaves
+	if a.dry && a.stopped == "" {
+		grant = lane.Unlimited // it plans, and nothing leaves
 	}
 	batch, err := a.turner.Turn(ctx, now, grant, inputs)
 	if err == nil {

@@ -118,21 +118,26 @@ func TestInvariant9APanicStopsOneAccountAlone(t *testing.T) {
 // taken and acknowledged by the step that is granted nothing.
 func TestInvariant9ABrokenClaimStillTakesUpdates(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		e, store, _ := start(t, Options{Accounts: []AccountOptions{scripted("A", &broker{}, func(_ *lane.Batch, _ time.Time, grant lane.Grant, inputs []lane.Input) {
+		claims := func(_ *lane.Batch, _ time.Time, grant lane.Grant, inputs []lane.Input) {
 			if len(inputs) > 0 && inputs[0].Update != nil && grant.Exits > 0 {
 				panic("more live than open")
 			}
-		})}})
-		for _, id := range []string{"1", "2"} {
-			if _, err := e.Submit(t.Context(), update("A", id)); err != nil {
-				t.Error(err)
+		}
+		live, dry := scripted("A", &broker{}, claims), scripted("D", &broker{}, claims)
+		dry.Lane.Mode = lane.DryRun
+		e, store, _ := start(t, Options{Accounts: []AccountOptions{live, dry}})
+		for i, account := range e.Accounts() {
+			for _, id := range []string{"1", "2"} {
+				if _, err := e.Submit(t.Context(), update(account, id)); err != nil {
+					t.Error(err)
+				}
 			}
-		}
-		if ids := kept(t, store, "A", journal.InputUpdate); !slices.Equal(ids, []string{"1", "2"}) {
-			t.Error("journalled", ids)
-		}
-		if v := e.Views()[0]; v.Stopped != "more live than open" {
-			t.Errorf("%q", v.Stopped)
+			if ids := kept(t, store, account, journal.InputUpdate); !slices.Equal(ids, []string{"1", "2"}) {
+				t.Error("journalled", ids)
+			}
+			if v := e.Views()[i]; v.Stopped != "more live than open" {
+				t.Errorf("%q", v.Stopped)
+			}
 		}
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -79,8 +80,9 @@ func (s secret) reveal() string {
 	return *s.hidden
 }
 
-// printer writes a command's output.
+// printer writes a command's output. Several goroutines may use it; each line stays whole.
 type printer struct {
+	mu     sync.Mutex // guards w and failed
 	w      *bufio.Writer
 	stderr io.Writer
 	colour bool // on standard output
@@ -133,6 +135,8 @@ func (p *printer) finish(err error) int {
 
 // flush writes what waits.
 func (p *printer) flush() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if err := p.w.Flush(); err != nil && p.failed == nil {
 		p.failed = err
 	}
@@ -145,10 +149,16 @@ func (p *printer) note(format string, args ...any) {
 }
 
 // line writes one line.
-func (p *printer) line(format string, args ...any) { fmt.Fprintf(p.w, format+"\n", args...) }
+func (p *printer) line(format string, args ...any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	fmt.Fprintf(p.w, format+"\n", args...)
+}
 
 // json writes v as one line.
 func (p *printer) json(v any) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	e := json.NewEncoder(p.w)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(v); err != nil {

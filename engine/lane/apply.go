@@ -36,7 +36,6 @@ func (l *Lane) apply(i int, in *Input) {
 		l.o.Rules = in.Rules
 		l.journalJSON(journal.InputRules, in.Rules.Version())
 	case in.Control != nil:
-		l.journalJSON(journal.InputControl, in.Control)
 		l.takeControl(in.Control)
 	}
 }
@@ -360,7 +359,7 @@ func (l *Lane) takePositions(p *Positions) {
 			carried = append(carried, order.Overnight{Key: row.Key, Quantity: row.Overnight, AveragePrice: row.AveragePrice})
 		}
 	}
-	if l.book.OvernightKnown() {
+	if l.book.OvernightKnown() && !l.o.Assume {
 		return
 	}
 	l.journalJSON(journal.InputPositions, carried)
@@ -374,14 +373,12 @@ func (l *Lane) takePositions(p *Positions) {
 }
 
 func (l *Lane) takeControl(c *Control) {
-	switch c.Verb {
-	case Pause:
-		l.meta.Paused = true
-	case Resume:
-		l.meta.Paused = false
-	case Reconcile:
+	if c.Verb == Reconcile { // a wish to read changes nothing by itself
 		l.readNow = true
+		return
 	}
+	l.journalJSON(journal.InputControl, c)
+	l.meta.Paused = c.Verb == Pause
 	l.dirty.meta = true
 }
 

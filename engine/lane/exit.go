@@ -112,8 +112,8 @@ func (l *Lane) openExit(k order.Key, groups []string, owner, rule string, stands
 			w.Groups = append(w.Groups, g)
 		}
 	}
-	if before, ok := l.actions[s.Owner]; ok && before.ID != owner && before.Slot == s.ID && !before.State.Final() {
-		l.setAction(before, actions.Skipped, actions.WhySuperseded)
+	if before, ok := l.actions[s.Owner]; ok && before.ID != owner && before.Slot == s.ID {
+		l.overtake(before)
 	}
 	s.Wish, s.Owner, s.Rule = w, owner, rule
 	l.touchSlot(s)

@@ -23,12 +23,14 @@ type Lane struct {
 	dirty    dirty
 
 	// Indexes over the above, so that a step costs what changed and not what the day holds.
-	open      map[string]bool        // requests that are not final
-	ahead     map[string]bool        // orders whose claims are not confirmed
-	cancelled map[string]bool        // orders that we asked to end
-	hot       map[order.Key]bool     // places to look at: changed, or with something that lasts
-	idle      map[string]bool        // slots with nothing to do until their place changes
-	byPlace   map[order.Key][]string // slots by place
+	open      map[string]bool         // requests that are not final
+	ahead     map[string]bool         // orders whose claims are not confirmed
+	cancelled map[string]bool         // orders that we asked to end
+	hot       map[order.Key]bool      // places that changed
+	lasting   map[order.Key]time.Time // places where something lasts, and when to look again
+	waits     map[string]bool         // requests whose waiting was told
+	idle      map[string]bool         // slots with nothing to do until their place changes
+	byPlace   map[order.Key][]string  // slots by place
 
 	// Not kept: a new start begins with readings.
 	armed     bool
@@ -54,7 +56,7 @@ func New(o Options, snap *journal.Snapshot, now time.Time) (*Lane, error) {
 	l := &Lane{o: o, book: order.NewBook(o.Account), slots: map[string]*slot{}, runs: map[string]*run{},
 		requests: map[string]*actions.Request{}, actions: map[string]*actions.Action{}, told: map[string]*told{},
 		fired: map[string]time.Time{}, dirty: newDirty(), asked: map[string]time.Time{}, links: map[string]string{}, flats: map[string]bool{},
-		open: map[string]bool{}, ahead: map[string]bool{}, cancelled: map[string]bool{}, hot: map[order.Key]bool{},
+		open: map[string]bool{}, ahead: map[string]bool{}, cancelled: map[string]bool{}, hot: map[order.Key]bool{}, lasting: map[order.Key]time.Time{}, waits: map[string]bool{},
 		idle: map[string]bool{}, byPlace: map[order.Key][]string{}}
 	if snap != nil {
 		if err := l.restore(snap); err != nil {
@@ -112,6 +114,7 @@ func (l *Lane) dropDryRun() {
 func (l *Lane) Step(now time.Time, grant Grant, inputs []Input) Batch {
 	l.batch, l.queue = Batch{}, nil
 	l.advance(now)
+	l.lookAgain()
 	for i := range inputs {
 		l.apply(i, &inputs[i])
 		l.carry()
@@ -120,6 +123,8 @@ func (l *Lane) Step(now time.Time, grant Grant, inputs []Input) Batch {
 			l.endStory()
 		}
 	}
+	l.settle(grant)
+	l.observeTime()
 	l.settle(grant)
 	l.wantReads()
 	l.commit()
@@ -210,11 +215,14 @@ func (l *Lane) rollDay(day order.Day) {
 		delete(l.flats, id)
 		l.dirty.flats[id] = true
 	}
+	carried := l.meta.Overnight
 	l.book.Clear()
-	l.ahead, l.hot, l.idle, l.byPlace = map[string]bool{}, map[order.Key]bool{}, map[string]bool{}, map[order.Key][]string{}
+	l.ahead, l.idle, l.byPlace = map[string]bool{}, map[string]bool{}, map[order.Key][]string{}
+	clear(l.hot)
+	clear(l.lasting)
 	l.asked = map[string]time.Time{}
 	if l.o.Assume {
-		l.book.SetOvernight(nil)
+		l.book.SetOvernight(carried)
 	} else {
 		l.armed = false
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"backstop/actions"
@@ -13,7 +12,7 @@ import (
 )
 
 // observe looks at what changed without an update of its own: requests that are done, groups that went flat or
-// stand bare, exits without a position, more exited than entered, what waits too long.
+// stand bare, exits without a position, more exited than entered.
 func (l *Lane) observe() {
 	l.observeRequests()
 	if !l.book.OvernightKnown() {
@@ -30,14 +29,56 @@ func (l *Lane) observe() {
 		}
 		l.observeOrphans(k, h)
 		l.observeSurplus(k)
-		if !lasts {
-			delete(l.hot, k)
+		delete(l.hot, k)
+		delete(l.lasting, k)
+		if lasts {
+			l.lasting[k] = l.nextLook(h)
 		}
 	}
-	if !l.o.Assume {
+}
+
+// observeTime looks once a step at what only time brings about: what waits too long, stops that the close will end.
+func (l *Lane) observeTime() {
+	if !l.o.Assume && l.book.OvernightKnown() {
 		l.observeWaiting()
 		l.observeClosing()
 	}
+}
+
+// lookAgain marks the places where something lasts and the time has come to tell it.
+func (l *Lane) lookAgain() {
+	for k, at := range l.lasting {
+		if !l.meta.Now.Before(at) {
+			l.hot[k] = true
+		}
+	}
+}
+
+// nextLook is when something about a place is to be told next.
+func (l *Lane) nextLook(h *order.Holding) time.Time {
+	next := l.meta.Now.Add(sayEvery)
+	for _, g := range h.Groups {
+		if g.Baseline || g.Open() <= g.Covered() {
+			continue
+		}
+		t, ok := l.told[bareCause(g)]
+		switch {
+		case !ok: // the market is closed, or the account is not armed
+			next = earlier(next, l.meta.Now.Add(10*time.Second))
+		case t.Last.IsZero() && l.meta.Now.Before(t.Since.Add(l.unprotectedAfter())):
+			next = earlier(next, t.Since.Add(l.unprotectedAfter()))
+		case !t.Last.IsZero():
+			next = earlier(next, t.Last.Add(sayEvery))
+		}
+	}
+	return next
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // correct tells again what was told with a role that turned out another.
@@ -102,10 +143,14 @@ func (l *Lane) flatCause(g *order.Group) string {
 	return "person"
 }
 
+func bareCause(g *order.Group) string {
+	return "unprotected " + g.Key.Instrument() + " " + g.Key.Product + " " + g.ID
+}
+
 // observeBare tells an open quantity larger than its live exits, for as long as unprotected_after, whether or
 // not a rule meant to cover it.
 func (l *Lane) observeBare(g *order.Group) {
-	cause := "unprotected " + g.Key.Instrument() + " " + g.Key.Product + " " + g.ID
+	cause := bareCause(g)
 	bare := g.Open() - g.Covered()
 	if bare <= 0 || g.Baseline || !l.o.Assume && (!l.armed || !l.o.Hours.IsOpen(g.Key.Exchange, l.meta.Now)) {
 		l.forget(cause)
@@ -217,14 +262,13 @@ func (l *Lane) observeWaiting() {
 		if r.Why == actions.WhyPaused || l.meta.Now.Sub(r.Created) < waitsLong || l.meta.Now.Sub(r.Updated) < waitsLong && !r.Told {
 			continue
 		}
-		r.Told = true
+		r.Told, l.waits[id] = true, true
 		l.say("waits "+id, l.waitsText(r), sayAgain)
 	}
-	for _, id := range sortedKeys(l.told) {
-		if rid, ok := strings.CutPrefix(id, "waits "); ok {
-			if r := l.requests[rid]; r == nil || r.State.Final() {
-				l.forget(id)
-			}
+	for _, id := range sortedKeys(l.waits) {
+		if r := l.requests[id]; r == nil || r.State.Final() {
+			l.forget("waits " + id)
+			delete(l.waits, id)
 		}
 	}
 }

@@ -110,7 +110,7 @@ func (l *Lane) paced(due time.Time) time.Time {
 
 // anyBare says whether some open quantity has no live exit.
 func (l *Lane) anyBare() bool {
-	for k := range l.hot {
+	for k := range l.lasting {
 		for _, g := range l.book.Holding(order.Claimed, k).Groups {
 			if !g.Baseline && g.Open() > g.Covered() {
 				return true
@@ -240,14 +240,13 @@ func (l *Lane) wake() time.Time {
 			sooner(a.NotUntil)
 		}
 	}
-	for _, id := range sortedKeys(l.told) {
-		t := l.told[id]
-		sooner(t.Since.Add(l.unprotectedAfter()))
-		if !t.Last.IsZero() {
-			sooner(t.Last.Add(sayEvery))
-		}
+	for _, at := range l.lasting {
+		sooner(at)
 	}
-	for _, id := range sortedKeys(l.slots) {
+	for id := range l.slots {
+		if l.idle[id] {
+			continue
+		}
 		for _, so := range l.slots[id].Orders {
 			if !so.Ended && !so.Turned.IsZero() && so.Exit {
 				sooner(so.Turned.Add(repriceEvery))

@@ -234,7 +234,7 @@ const maxTries = 10
 // takeDelivery learns what a channel answered.
 func (l *Lane) takeDelivery(d *Delivery) {
 	a, ok := l.actions[d.ActionID]
-	if !ok || a.State != actions.Running {
+	if !ok || a.State != actions.Running && (a.State != actions.Waiting || a.Attempts == 0) {
 		return
 	}
 	if d.Err == nil {

@@ -3,6 +3,7 @@ package lane
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"backstop/actions"
@@ -145,7 +146,7 @@ func (l *Lane) restore(snap *journal.Snapshot) error {
 			return fmt.Errorf("order %s: %w", row.OrderID, err)
 		}
 		l.book.Restore(&o)
-		l.hot[o.Key()] = true
+		l.hot[o.Key()] = true // also what lasts
 		l.ahead[o.ID] = !o.Claimed.IsZero()
 	}
 	if l.meta.NightsOf == l.meta.Day && l.meta.Day != "" {
@@ -186,6 +187,9 @@ func (l *Lane) restoreDoc(d journal.Doc) error {
 	case docTold:
 		t := &told{}
 		l.told[d.ID] = t
+		if id, ok := strings.CutPrefix(d.ID, "waits "); ok {
+			l.waits[id] = true
+		}
 		return json.Unmarshal(d.Body, t)
 	case docFlat:
 		l.flats[d.ID] = true

@@ -123,8 +123,8 @@ func (l *Lane) echo(a *actions.Action, results map[string]any) {
 
 // own makes the action the slot's last word; the one before, where it has not ended, is overtaken.
 func (l *Lane) own(s *slot, a *actions.Action, rule *rules.Rule, w *wish) {
-	if before, ok := l.actions[s.Owner]; ok && before.ID != a.ID && !before.State.Final() {
-		l.setAction(before, actions.Skipped, actions.WhySuperseded)
+	if before, ok := l.actions[s.Owner]; ok && before.ID != a.ID {
+		l.overtake(before)
 	}
 	if s.Rule == "" {
 		s.Rule = rule.Name
@@ -133,6 +133,26 @@ func (l *Lane) own(s *slot, a *actions.Action, rule *rules.Rule, w *wish) {
 	s.Assumed = a.Assumed
 	l.touchSlot(s)
 	l.changeAction(a, actions.Waiting, actions.WhyConfirm)
+}
+
+// overtake ends an action whose slot another one has taken over: superseded where nothing of it has left, else it
+// takes the state of what has.
+func (l *Lane) overtake(a *actions.Action) {
+	if a.State.Final() {
+		return
+	}
+	a.Slot = ""
+	left := a.Requests[:0:0]
+	for _, id := range a.Requests {
+		if r := l.requests[id]; r != nil && r.Attempts > 0 {
+			left = append(left, id)
+		}
+	}
+	if a.Requests = left; len(left) == 0 {
+		l.setAction(a, actions.Skipped, actions.WhySuperseded)
+		return
+	}
+	l.refreshAction(a)
 }
 
 // takeWish makes the slot's last wish its own once the confirmed layer has reached what it stands on.

@@ -94,6 +94,10 @@ func TestAGroupFailsOrSucceedsWhole(t *testing.T) {
 	if n := count(t, s, "inputs", "AB"); n != 0 {
 		t.Errorf("%d inputs are left", n)
 	}
+	next := journaltest.Numbered("AB", 3)
+	if err := s.Commit(t.Context(), next); err != nil || next.Inputs[0].Seq != 1 {
+		t.Errorf("the next commit has number %d: %v", next.Inputs[0].Seq, err)
+	}
 }
 
 func TestACommitIsWithdrawnBeforeItIsTakenAndNeverAfter(t *testing.T) {
