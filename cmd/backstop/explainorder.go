@@ -119,7 +119,11 @@ func (p *program) orderEvent(ctx context.Context, r *record, e *journal.Event, s
 			continue
 		}
 		p.out.line("    %s %s", p.out.good("match"), d.Rule)
-		for _, id := range d.Actions {
+		ids, err := r.actionsOf(ctx, e.OrderID, &d)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
 			shown[id] = true
 			if err := p.explainAction(ctx, r, id, "      "); err != nil {
 				return err
@@ -127,6 +131,21 @@ func (p *program) orderEvent(ctx context.Context, r *record, e *journal.Event, s
 		}
 	}
 	return nil
+}
+
+// actionsOf are the ids of a decision's actions: those of then, and those of on_error that were begun.
+func (r *record) actionsOf(ctx context.Context, orderID string, d *journal.Decision) ([]string, error) {
+	ids := slices.Clone(d.Actions)
+	rows, _, err := r.store.Actions(ctx, journal.Query{OrderID: orderID, Limit: pageRows})
+	if err != nil {
+		return nil, storeFails("journal: %v", err)
+	}
+	for _, a := range slices.Backward(rows) {
+		if a.Decision == d.ID && !slices.Contains(ids, a.ID) {
+			ids = append(ids, a.ID)
+		}
+	}
+	return ids, nil
 }
 
 // clock is a moment of the day in IST.

@@ -176,8 +176,8 @@ func (p *program) introduce(o paperOptions, address string) error {
 	out.line("")
 	out.line("place an order and move a price:")
 	out.line("  curl %s/orders/regular -H 'X-Kite-Version: 3' -H 'Authorization: token %s:%s' \\", base, o.apiKey, tokenText)
-	out.line("    -d exchange=NSE -d tradingsymbol=INFY -d transaction_type=BUY -d quantity=10 -d product=MIS -d order_type=LIMIT -d price=1500 -d validity=DAY")
-	out.line("  curl %s/paper/price -d '{\"exchange\":\"NSE\",\"tradingsymbol\":\"INFY\",\"price\":1499}'", base)
+	out.line("    -d exchange=NFO -d tradingsymbol=NIFTY26DEC24500CE -d transaction_type=BUY -d quantity=65 -d product=MIS -d order_type=LIMIT -d price=300 -d validity=DAY")
+	out.line("  curl %s/paper/price -d '{\"exchange\":\"NFO\",\"tradingsymbol\":\"NIFTY26DEC24500CE\",\"price\":299}'", base)
 	out.flush()
 	return nil
 }

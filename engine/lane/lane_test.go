@@ -672,3 +672,37 @@ func TestOrdersOfBeforeTheFirstArmingAreLeftAlone(t *testing.T) {
 		t.Fatalf("told %q", d.tells)
 	}
 }
+
+func TestAForgedAveragePriceMovesNoStop(t *testing.T) {
+	d := newDesk(t, stopRule)
+	d.set("E1", filled(75))
+	true120 := d.book["E1"].AveragePrice
+	d.book["E1"].AveragePrice = 40 * order.Rupee
+	d.postback("E1") // the checksum does not cover the price
+	d.book["E1"].AveragePrice = true120
+	d.readBook()
+	if p := d.take(actions.Place).Call.Params; p.TriggerPrice != 96*order.Rupee {
+		t.Fatalf("the stop triggers at %s", p.TriggerPrice)
+	}
+}
+
+func TestAnActionWhoseRequestHasLeftIsNotSuperseded(t *testing.T) {
+	d := newDesk(t, stopRule)
+	d.set("E1", func(u *order.Update) { u.Quantity = 150; u.FilledQuantity = 75 })
+	d.postback("E1")
+	d.step(lane.Input{Trades: &lane.Trades{OrderID: "E1", Rows: []order.Trade{{TradeID: "1", OrderID: "E1", Quantity: 75, Price: 120 * order.Rupee}}}})
+	d.readBook()
+	first := d.take(actions.Place) // on its way when the rest fills
+	d.set("E1", filled(150))
+	d.postback("E1")
+	d.accept(first, "S1")
+	d.accept(d.take(actions.Modify), "S1")
+	if want := []string{"Stop at 96 for 150", "Stop at 96 for 150"}; !slices.Equal(d.tells, want) {
+		t.Fatalf("told %q", d.tells)
+	}
+	for _, a := range d.snap.Actions {
+		if a.Type == "place_stop_loss" && a.State != actions.Done {
+			t.Errorf("%s is %s %s", a.ID, a.State, a.Why)
+		}
+	}
+}

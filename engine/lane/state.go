@@ -64,6 +64,7 @@ type slot struct {
 // then the slot keeps what it has, so that a forged postback moves nothing and freezes nothing.
 type wish struct {
 	Stands    actions.Standing `json:"stands"`
+	Confirmed bool             `json:"confirmed,omitempty"` // it stood on the confirmed layer when it was written
 	Trigger   order.Price      `json:"trigger,omitempty"`
 	Limit     order.Price      `json:"limit,omitempty"`
 	OrderType string           `json:"order_type,omitempty"`

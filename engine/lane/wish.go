@@ -34,7 +34,7 @@ func (l *Lane) wishStop(run *run, rule *rules.Rule, a *actions.Action, args rule
 	}
 	s := l.slotFor(actions.SlotStop, run, g, args)
 	a.Slot = s.ID
-	w := &wish{Stands: run.Stands, Trigger: want.Trigger, Limit: want.Limit, OrderType: want.OrderType}
+	w := &wish{Stands: run.Stands, Confirmed: l.stands(run.Stands), Trigger: want.Trigger, Limit: want.Limit, OrderType: want.OrderType}
 	switch why := l.mayWrite(s, run, &want, inst, args); {
 	case why == "same":
 		w.Keep = true
@@ -57,14 +57,9 @@ func (l *Lane) wishTarget(run *run, rule *rules.Rule, a *actions.Action, args ru
 		l.lackInstrument(run, a, g.Key)
 		return
 	}
-	price, _ := args.Price("price")
-	how := order.Down // a SELL target lies above the market: towards it is down
-	if g.Sign < 0 {
-		how = order.Up
-	}
-	price = price.Round(inst.TickSize, how)
-	if price <= 0 {
-		l.failAction(a, &actions.Error{Class: actions.ClassRefused, Op: "place_target", Message: "the price is not above 0"})
+	price, bad := targetPrice(g, inst, args)
+	if bad != nil {
+		l.failAction(a, bad)
 		return
 	}
 	most, _ := args.Quantity("quantity")
@@ -80,7 +75,20 @@ func (l *Lane) wishTarget(run *run, rule *rules.Rule, a *actions.Action, args ru
 		l.setAction(a, actions.Skipped, s.Left)
 		return
 	}
-	l.own(s, a, rule, &wish{Stands: run.Stands, Price: price, Most: most, Keep: s.Person})
+	l.own(s, a, rule, &wish{Stands: run.Stands, Confirmed: l.stands(run.Stands), Price: price, Most: most, Keep: s.Person})
+}
+
+// targetPrice is a target's limit, rounded towards the market: a SELL target lies above it, so down.
+func targetPrice(g *order.Group, inst order.Instrument, args rules.Args) (order.Price, *actions.Error) {
+	how := order.Down
+	if g.Sign < 0 {
+		how = order.Up
+	}
+	price, _ := args.Price("price")
+	if price = price.Round(inst.TickSize, how); price <= 0 {
+		return 0, &actions.Error{Class: actions.ClassRefused, Op: "place_target", Message: "the price is not above 0"}
+	}
+	return price, nil
 }
 
 // wishGroup is the open group that a stop or target is for; without one the action ends here.
@@ -163,6 +171,9 @@ func (l *Lane) takeWish(s *slot) {
 	}
 	s.Wish = nil
 	l.touchSlot(s)
+	if !w.Confirmed {
+		l.evaluateAgain(s, w)
+	}
 	if s.Kind == actions.SlotExit {
 		s.Active, s.Since, s.Groups = true, l.meta.Now, w.Groups
 		return
@@ -175,6 +186,53 @@ func (l *Lane) takeWish(s *slot) {
 		s.Blocked = ""
 	}
 	s.Trigger, s.Limit, s.OrderType, s.Price, s.Most = w.Trigger, w.Limit, w.OrderType, w.Price, w.Most
+}
+
+// evaluateAgain takes a wish's prices anew, for they were evaluated on a claim: a postback's checksum does not cover
+// its average price, and the broker's own row has corrected that by now.
+func (l *Lane) evaluateAgain(s *slot, w *wish) {
+	a := l.actions[s.Owner]
+	if a == nil || w.Keep || s.Kind == actions.SlotExit {
+		return
+	}
+	run := l.runs[a.Decision]
+	rule, ok := l.rule(a.Rule)
+	g := l.group(order.Claimed, s.Key, s.Group)
+	inst, known := l.instrument(s.Key)
+	if run == nil || !ok || g == nil || !known {
+		return
+	}
+	step := stepOf(rule, run)
+	if step == nil {
+		return
+	}
+	args, err := step.Evaluate(l.words(&run.Event, run))
+	if err != nil {
+		return
+	}
+	if s.Kind == actions.SlotTarget {
+		if price, bad := targetPrice(g, inst, args); bad == nil {
+			w.Price = price
+			l.echo(a, map[string]any{"price": price.Rupees()})
+		}
+		return
+	}
+	if v, bad := l.stopValues(g, inst, args); bad == nil {
+		w.Trigger, w.Limit, w.OrderType = v.Trigger, v.Limit, v.OrderType
+		l.echo(a, map[string]any{"trigger_price": v.Trigger.Rupees(), "limit_price": v.limit(inst).Rupees()})
+	}
+}
+
+// stepOf is the step that a run is at.
+func stepOf(rule *rules.Rule, run *run) *rules.Step {
+	steps := rule.Then
+	if run.Part == "on_error" {
+		steps = rule.OnError
+	}
+	if run.Index >= len(steps) {
+		return nil
+	}
+	return steps[run.Index]
 }
 
 // slotFor finds or opens the slot of a group, or of one fill with per: fill.

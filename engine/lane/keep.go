@@ -1,0 +1,226 @@
+package lane
+
+import (
+	"slices"
+
+	"backstop/actions"
+	"backstop/engine/order"
+)
+
+// keepSteps are the changes that bring a stop's or target's orders to what is wanted.
+func (l *Lane) keepSteps(s *slot) []step {
+	g := l.group(order.Confirmed, s.Key, s.Group)
+	if g == nil || l.exiting(s.Key, s.Group) {
+		return nil
+	}
+	want := l.wanted(s, g)
+	orders := l.liveOrders(s)
+	flying := l.flyingPlacement(s)
+	if want == 0 {
+		return l.cancels(s, orders)
+	}
+	if flying > 0 {
+		return nil // a placement whose fate is not seen: wait for it
+	}
+	total := int64(0)
+	for _, o := range orders {
+		total += o.remaining
+	}
+	params, ok := l.slotParams(s, g)
+	if !ok {
+		return nil
+	}
+	switch {
+	case len(orders) == 0:
+		params.Quantity = want
+		return []step{l.placement(s, params)}
+	case want > total && allBegun(orders):
+		params.Quantity = want - total
+		return []step{l.placement(s, params)}
+	default:
+		return l.adjust(s, orders, want, total, params)
+	}
+}
+
+func allBegun(orders []live) bool {
+	for _, o := range orders {
+		if !o.begun {
+			return false
+		}
+	}
+	return true
+}
+
+// adjust modifies the order that has not begun to fill, and cancels what must shrink and has.
+func (l *Lane) adjust(s *slot, orders []live, want, total int64, params actions.Params) []step {
+	var steps []step
+	for _, o := range orders {
+		if o.begun {
+			continue
+		}
+		quantity := max(0, o.remaining+want-total)
+		total += quantity - o.remaining
+		if quantity == 0 || o.Mods >= modificationsMost {
+			steps = append(steps, l.cancelStep(s, o.slotOrder))
+			continue
+		}
+		p := params
+		p.Quantity = quantity
+		if row := &o.o.Seen(order.Confirmed).Row; !sameValues(row, p) {
+			steps = append(steps, step{method: actions.Modify, orderID: o.OrderID, slice: o.Slice, params: p, variety: variety(row), priority: priorityOf(s)})
+		}
+	}
+	for _, o := range orders {
+		if total > want && o.begun { // can't be shrunk: cancelled, seen terminal, the rest placed
+			steps = append(steps, l.cancelStep(s, o.slotOrder))
+			total -= o.remaining
+		}
+	}
+	return steps
+}
+
+// modificationsMost is where an order is replaced in place of modified: Kite refuses the 26th (kite-facts 3.9).
+const modificationsMost = 20
+
+func sameValues(row *order.Update, p actions.Params) bool {
+	return row.Quantity == p.Quantity && row.Price == p.Price && row.TriggerPrice == p.TriggerPrice
+}
+
+func variety(row *order.Update) string {
+	if row.Variety == "" {
+		return "regular"
+	}
+	return row.Variety
+}
+
+func priorityOf(s *slot) actions.Priority {
+	switch s.Kind {
+	case actions.SlotStop:
+		return actions.PriorityStop
+	case actions.SlotTarget:
+		return actions.PriorityTarget
+	default:
+		return actions.PriorityExit
+	}
+}
+
+// cancels ends every live order of a slot that wants none.
+func (l *Lane) cancels(s *slot, orders []live) []step {
+	var steps []step
+	for _, o := range orders {
+		steps = append(steps, l.cancelStep(s, o.slotOrder))
+	}
+	return steps
+}
+
+func (l *Lane) cancelStep(s *slot, so *slotOrder) step {
+	st := step{method: actions.Cancel, orderID: so.OrderID, slice: so.Slice, variety: "regular", priority: actions.PriorityCancelExit}
+	if s.Kind == actions.SlotExit {
+		st.priority = actions.PriorityExit
+	}
+	if o, ok := l.book.Order(so.OrderID); ok {
+		st.variety = variety(o.Row())
+	}
+	return st
+}
+
+// placement is a new order in the lowest free slice.
+func (l *Lane) placement(s *slot, p actions.Params) step {
+	slice := 0
+	for _, so := range s.Orders {
+		if r := l.requests[so.Request]; !so.Ended && so.OrderID == "" && r != nil && r.State == actions.Waiting {
+			slice = so.Slice // written down and not gone yet
+			break
+		}
+		if !so.Ended && so.Slice >= slice {
+			slice = so.Slice + 1
+		}
+	}
+	return step{method: actions.Place, slice: slice, params: p, variety: "regular", priority: priorityOf(s)}
+}
+
+// wanted is how much the slot's orders together shall have live.
+func (l *Lane) wanted(s *slot, g *order.Group) int64 {
+	if !s.Active || s.Left != "" {
+		return 0
+	}
+	open := max(0, l.shareOf(s, g))
+	if s.Kind == actions.SlotTarget {
+		if !l.stopReady(s) {
+			return 0
+		}
+		if s.Most > 0 {
+			open = min(open, s.Most)
+		}
+	}
+	return open
+}
+
+// shareOf is the open quantity that is the slot's to cover: the group's, less what adopted exits take; with
+// per: fill that fill's own.
+func (l *Lane) shareOf(s *slot, g *order.Group) int64 {
+	left := g.Open() - g.Adopted()
+	if s.Part == 0 {
+		return left
+	}
+	parts := l.partsOf(g)
+	others := g.Exited // what no slot's own orders took: first fill first
+	for _, p := range parts {
+		others -= p.took
+	}
+	adopted := g.Adopted()
+	for _, p := range parts {
+		rest := max(0, p.share-p.took)
+		by := min(rest, max(0, others))
+		rest, others = rest-by, others-by
+		by = min(rest, adopted)
+		rest, adopted = rest-by, adopted-by
+		if p.part == s.Part {
+			return rest
+		}
+	}
+	return 0
+}
+
+// part is one fill of a group with per: fill, and what its own exits took.
+type part struct{ part, share, took int64 }
+
+func (l *Lane) partsOf(g *order.Group) []part {
+	byPart := map[int64]*part{}
+	for _, id := range sortedKeys(l.slots) {
+		s := l.slots[id]
+		if s.Group != g.ID || s.Key != g.Key || s.Part == 0 {
+			continue
+		}
+		p, ok := byPart[s.Part]
+		if !ok {
+			p = &part{part: s.Part, share: s.Share}
+			byPart[s.Part] = p
+		}
+		for _, so := range s.Orders {
+			p.took += g.ByOrder[so.OrderID]
+		}
+	}
+	parts := make([]part, 0, len(byPart))
+	for _, p := range byPart {
+		parts = append(parts, *p)
+	}
+	slices.SortFunc(parts, func(a, b part) int { return int(a.part - b.part) })
+	return parts
+}
+
+// stopReady says whether a target may be live: the stop beside it is live and has not triggered, or none is
+// wanted. A triggered stop takes the target away at once, not at its fill.
+func (l *Lane) stopReady(s *slot) bool {
+	stop, ok := l.slots[slotID(actions.SlotStop, s.Key, s.Group, s.Part)]
+	if !ok || !stop.Active || stop.Left != "" {
+		return true
+	}
+	orders := l.liveOrders(stop)
+	for _, o := range orders {
+		if st := o.o.Seen(order.Confirmed).Row.Status; st == order.StatusOpen {
+			return false
+		}
+	}
+	return len(orders) > 0
+}
