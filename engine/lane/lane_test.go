@@ -706,3 +706,19 @@ func TestAnActionWhoseRequestHasLeftIsNotSuperseded(t *testing.T) {
 		}
 	}
 }
+
+func TestAStopWaitsForTheInstrumentsListAndGoesWhenItIsThere(t *testing.T) {
+	loaded := list(nil)
+	d := newDesk(t, strings.Replace(stopRule, "on: [partial_fill, fill]", "on: [partial_fill, fill]\n    once: order", 1), func(o *lane.Options) { o.Instruments = &loaded })
+	d.set("E1", filled(75))
+	d.readBook()
+	d.none()
+	d.start() // also over a restart
+	d.arm()
+	d.none()
+	loaded = list{"NFO:" + call: {Exchange: "NFO", Tradingsymbol: call, TickSize: order.Rupee / 20, LotSize: 75, Type: "CE"}}
+	d.step(lane.Input{Loaded: true})
+	if p := d.take(actions.Place).Call.Params; p.Quantity != 75 || p.TriggerPrice != 96*order.Rupee {
+		t.Fatalf("the stop is %+v", p)
+	}
+}

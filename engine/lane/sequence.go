@@ -41,6 +41,12 @@ func (l *Lane) moveRun(run *run) bool {
 		l.endRun(run)
 		return true
 	}
+	if run.Holds == actions.WhyInstruments {
+		if !l.instrumentKnown(run.Event.Key) {
+			return false
+		}
+		run.Holds = ""
+	}
 	l.start(run, rule, steps[run.Index])
 	return true
 }

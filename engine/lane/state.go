@@ -100,6 +100,7 @@ type run struct {
 	Part    string                    `json:"part"`            // then, on_error
 	Index   int                       `json:"index"`
 	Action  string                    `json:"action,omitempty"` // the one under way
+	Holds   string                    `json:"holds,omitempty"`  // why the next action is not begun yet
 	Last    map[string]any            `json:"last,omitempty"`
 	Steps   map[string]map[string]any `json:"steps,omitempty"`
 	Error   *rules.ErrorWords         `json:"error,omitempty"`

@@ -113,7 +113,7 @@ func (l *Lane) lackInstrument(run *run, a *actions.Action, k order.Key) {
 			Hint: "is the symbol spelt as Kite spells it?"})
 		return
 	}
-	run.Action, run.Waits = "", "instruments" // evaluated again when the list is there
+	run.Action, run.Holds = "", actions.WhyInstruments // evaluated again when the list is there
 	l.setAction(a, actions.Waiting, actions.WhyInstruments)
 	l.dirty.runs[run.ID] = true
 }
