@@ -72,6 +72,7 @@ type decisionRow struct {
 	Matched bool     `json:"matched"`
 	Why     string   `json:"why,omitempty"`
 	Actions []string `json:"actions,omitempty"`
+	Assumed []string `json:"assumed,omitempty"` // what the rule read and nobody told
 }
 
 type actionRow struct {
@@ -104,7 +105,7 @@ func storyOf(s *lane.Story, kinds map[string]order.Kind) story {
 		out.Events = append(out.Events, eventRow{Event: e, Time: kiteTime(e.Time)})
 	}
 	for _, d := range s.Decisions {
-		out.Decisions = append(out.Decisions, decisionRow{d.ID, string(kinds[eventOf(&d)]), d.Rule, d.Matched, d.Why, d.Actions})
+		out.Decisions = append(out.Decisions, decisionRow{d.ID, string(kinds[eventOf(&d)]), d.Rule, d.Matched, d.Why, d.Actions, d.Assumed})
 	}
 	for _, a := range s.Actions {
 		out.Actions = append(out.Actions, actionRow{a.ID, a.Rule, a.Type, a.State, a.Why, a.OrderID, a.Error, a.Message, a.Assumed})

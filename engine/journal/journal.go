@@ -87,6 +87,7 @@ type Decision struct {
 	Matched bool     `json:"matched"`
 	Why     string   `json:"why,omitempty"`
 	Actions []string `json:"actions,omitempty"`
+	Assumed []string `json:"assumed,omitempty"` // in a dry run: what the rule read and nobody told
 	Explain []byte   `json:"explain,omitempty"` // JSON: the condition's parts with their values
 }
 

@@ -365,6 +365,7 @@ func (l *Lane) takePositions(p *Positions) {
 	l.journalJSON(journal.InputPositions, carried)
 	l.meta.Overnight, l.meta.NightsOf = carried, l.meta.Day
 	l.dirty.meta = true
+	l.nights = true
 	l.book.SetOvernight(carried)
 	l.lookEverywhere()
 	if !l.meta.LastGood.IsZero() && order.DayOf(l.meta.LastGood) == l.meta.Day {

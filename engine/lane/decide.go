@@ -50,6 +50,9 @@ func (l *Lane) record(row *journal.Event, e *order.Event) {
 // decideRule is one rule's word on one event.
 func (l *Lane) decideRule(e *order.Event, r *rules.Rule) journal.Decision {
 	d := journal.Decision{ID: decisionID(e, r), Rule: r.Name}
+	if l.o.Assume && r.Reads.Role && !l.nights {
+		d.Assumed = []string{"overnight_quantity"} // taken as 0
+	}
 	switch {
 	case !r.Enabled:
 		d.Why = "enabled"

@@ -216,7 +216,7 @@ func (l *Lane) turnExits(s *slot, g *order.Group) (steps []step, standing int64)
 
 // hangs says whether an exit's remainder waits as a LIMIT and it is time to price it again.
 func (l *Lane) hangs(so *slotOrder, seen *order.Seen) bool {
-	return seen.Live() && seen.Row.Status == order.StatusOpen && !so.Turned.IsZero() &&
+	return !l.o.Assume && seen.Live() && seen.Row.Status == order.StatusOpen && !so.Turned.IsZero() &&
 		!l.meta.Now.Before(so.Turned.Add(repriceEvery)) && so.Tries < repriceMost
 }
 

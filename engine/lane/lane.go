@@ -34,6 +34,7 @@ type Lane struct {
 
 	// Not kept: a new start begins with readings.
 	armed     bool
+	nights    bool      // positions were read: the overnight quantities are not assumed
 	reading   bool      // a book reading is under way
 	readBegan time.Time // when the last one was asked for, good or not
 	readTimes []time.Time

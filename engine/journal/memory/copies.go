@@ -56,7 +56,7 @@ func ownedEvent(e *journal.Event) journal.Event {
 	x.Doc, x.Decisions = ownedBytes(x.Doc), owned(x.Decisions)
 	for i := range x.Decisions {
 		d := &x.Decisions[i]
-		d.Actions, d.Explain = owned(d.Actions), ownedBytes(d.Explain)
+		d.Actions, d.Assumed, d.Explain = owned(d.Actions), owned(d.Assumed), ownedBytes(d.Explain)
 	}
 	return x
 }
