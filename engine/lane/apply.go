@@ -78,6 +78,9 @@ func (l *Lane) fold(u *order.Update, baseline bool) string {
 	if l.o.Assume {
 		l.replacePlanned(u)
 	}
+	if u.Source == order.SourcePostback || u.Source == order.SourceStream {
+		delete(l.unheard, u.OrderID)
+	}
 	out := l.book.Fold(u, l.meta.Now)
 	if out.Order == nil {
 		return out.Ignored
@@ -242,10 +245,28 @@ func (l *Lane) noteMissed(o *order.Order, u *order.Update) {
 	}
 	l.meta.Missed.Updates++
 	l.dirty.meta = true
-	cause := "missed " + o.ID
-	if _, ok := l.told[cause]; !ok && o.Seen(order.Claimed).Terminal() {
+	if o.Seen(order.Claimed).Terminal() {
+		l.unheard[o.ID] = l.meta.Now
+	}
+}
+
+// heardLate is how long a push may trail the book before it counts as missed.
+const heardLate = 10 * time.Second
+
+// observeUnheard tells which orders ended without a push, some time after the book told it. Many are one message.
+func (l *Lane) observeUnheard() {
+	for _, id := range sortedKeys(l.unheard) {
+		if l.meta.Now.Sub(l.unheard[id]) < heardLate {
+			continue
+		}
+		delete(l.unheard, id)
+		o, ok := l.book.Order(id)
+		if !ok {
+			continue
+		}
 		l.meta.Missed.Orders++
-		l.say(cause, l.missedText(o), sayOnce)
+		l.dirty.meta = true
+		l.say("missed", l.missedText(o), sayAgain)
 	}
 }
 

@@ -33,6 +33,7 @@ type Lane struct {
 	byPlace   map[order.Key][]string  // slots by place
 
 	// Not kept: a new start begins with readings.
+	unheard   map[string]time.Time // orders that the book told ended, and no push yet
 	armed     bool
 	nights    bool      // positions were read: the overnight quantities are not assumed
 	reading   bool      // a book reading is under way
@@ -57,7 +58,7 @@ func New(o Options, snap *journal.Snapshot, now time.Time) (*Lane, error) {
 	l := &Lane{o: o, book: order.NewBook(o.Account), slots: map[string]*slot{}, runs: map[string]*run{},
 		requests: map[string]*actions.Request{}, actions: map[string]*actions.Action{}, told: map[string]*told{},
 		fired: map[string]time.Time{}, dirty: newDirty(), asked: map[string]time.Time{}, links: map[string]string{}, flats: map[string]bool{},
-		open: map[string]bool{}, ahead: map[string]bool{}, cancelled: map[string]bool{}, hot: map[order.Key]bool{}, lasting: map[order.Key]time.Time{}, waits: map[string]bool{},
+		open: map[string]bool{}, ahead: map[string]bool{}, cancelled: map[string]bool{}, hot: map[order.Key]bool{}, lasting: map[order.Key]time.Time{}, waits: map[string]bool{}, unheard: map[string]time.Time{},
 		idle: map[string]bool{}, byPlace: map[order.Key][]string{}}
 	if snap != nil {
 		if err := l.restore(snap); err != nil {

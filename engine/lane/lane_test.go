@@ -567,7 +567,7 @@ func TestAStopThatAPersonCancelledStaysCancelledAndIsTold(t *testing.T) {
 	if got := d.kinds("E1"); !slices.Contains(got, "unprotected") {
 		t.Fatalf("events: %v", got)
 	}
-	if !strings.Contains(d.tells[len(d.tells)-1], "NOT PROTECTED") {
+	if !strings.Contains(strings.Join(d.tells, "\n"), "NOT PROTECTED") {
 		t.Fatalf("told %q", d.tells)
 	}
 }
@@ -720,5 +720,21 @@ func TestAStopWaitsForTheInstrumentsListAndGoesWhenItIsThere(t *testing.T) {
 	d.step(lane.Input{Loaded: true})
 	if p := d.take(actions.Place).Call.Params; p.Quantity != 75 || p.TriggerPrice != 96*order.Rupee {
 		t.Fatalf("the stop is %+v", p)
+	}
+}
+
+func TestAnOrderWithoutAPostbackIsToldAfterAWhileAndNotWhenItOnlyTrails(t *testing.T) {
+	for _, trails := range []bool{true, false} {
+		d, _ := entered(t, stopRule)
+		d.set("S1", filled(75))
+		d.readBook()
+		d.now = d.now.Add(2 * time.Second)
+		if trails {
+			d.postback("S1")
+		}
+		d.wait(20 * time.Second)
+		if told := strings.Contains(strings.Join(d.tells, "\n"), "NO POSTBACK"); told == trails {
+			t.Errorf("trails %v: told %q", trails, d.tells)
+		}
 	}
 }

@@ -42,6 +42,7 @@ func (l *Lane) observeTime() {
 	if !l.o.Assume && l.book.OvernightKnown() {
 		l.observeWaiting()
 		l.observeClosing()
+		l.observeUnheard()
 	}
 }
 

@@ -243,6 +243,9 @@ func (l *Lane) wake() time.Time {
 	for _, at := range l.lasting {
 		sooner(at)
 	}
+	for _, at := range l.unheard {
+		sooner(at.Add(heardLate))
+	}
 	for id := range l.slots {
 		if l.idle[id] {
 			continue

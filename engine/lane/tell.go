@@ -111,8 +111,12 @@ func (l *Lane) slotNext(s *slot) (next, hint string) {
 	if a := l.actions[s.Owner]; a != nil && a.Error != nil {
 		return "Zerodha refused the stop: " + a.Error.Message, a.Error.Hint
 	}
-	if s.Left != "" {
-		return "the stop was ended by " + s.Left + " and stays so", "Place a stop in Kite, or exit."
+	switch s.Left {
+	case "":
+	case actions.WhyPerson:
+		return "a person cancelled the stop and it stays so", "Place a stop in Kite, or exit."
+	default:
+		return "the stop ended with the session", "Place a stop in Kite, or exit."
 	}
 	if !s.Active {
 		return "a rule took the stop back", "Place a stop in Kite, or exit."
@@ -129,8 +133,8 @@ func (l *Lane) orphanText(id string) string {
 
 func (l *Lane) missedText(o *order.Order) string {
 	row := o.Row()
-	return fmt.Sprintf("NO POSTBACK %s %s %d (%s): order %s is %s; the order book told it, no postback came. Backstop acts on it now. If this repeats, check the postback URL.",
-		row.Tradingsymbol, row.TransactionType, row.FilledQuantity, l.o.Account, o.ID, row.Status)
+	return fmt.Sprintf("NO POSTBACK %s %s %d (%s): order %s is %s; the order book told it, no postback came (%d orders so). Backstop has acted on it. If this repeats, check the postback URL.",
+		row.Tradingsymbol, row.TransactionType, row.FilledQuantity, l.o.Account, o.ID, row.Status, l.meta.Missed.Orders)
 }
 
 func (l *Lane) waitsText(r *actions.Request) string {
