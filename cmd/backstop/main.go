@@ -99,6 +99,12 @@ Begin with: backstop demo`,
 		versionCommand(p),
 	)
 	root.AddCommand(laterCommands()...)
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		if c.Name() == "completion" { // cobra's own answers a shell that there is not with its help, and exit 0
+			c.Args, c.RunE = cobra.ArbitraryArgs, onlyHolds("completion")
+		}
+	}
 	return root
 }
 
@@ -114,16 +120,20 @@ func unknownCommand(cmd *cobra.Command, name string) error {
 // parent is a command that only holds others.
 func parent(use, short string, commands ...*cobra.Command) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: use, Short: short, Args: cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return misuse("%s wants one of its commands: %s --help lists them", use, cmd.CommandPath())
-			}
-			return unknownCommand(cmd, args[0])
-		},
+		Use: use, Short: short, Args: cobra.ArbitraryArgs, RunE: onlyHolds(use),
 	}
 	cmd.AddCommand(commands...)
 	return cmd
+}
+
+// onlyHolds is what a command that only holds others does by itself: it is wrong use.
+func onlyHolds(use string) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return misuse("%s wants one of its commands: %s --help lists them", use, cmd.CommandPath())
+		}
+		return unknownCommand(cmd, args[0])
+	}
 }
 
 // arguments refuses a wrong number of arguments in words of the command itself; atMost -1 is without end.

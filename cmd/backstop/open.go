@@ -46,7 +46,10 @@ func openStore(ctx context.Context, s *settings) (journal.Store, error) {
 		return nil, err
 	}
 	store, err := stores[s.text("store")].open(ctx, s)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist): // it makes its folder itself, so this is no missing journal
+		return nil, storeFails("the data folder %s can't be made: name another with --data", s.text("data"))
+	case err != nil:
 		return nil, storeProblem(s.text("data"), err)
 	}
 	return store, nil

@@ -70,7 +70,7 @@ type decisionRow struct {
 	Event   string   `json:"event"` // its kind
 	Rule    string   `json:"rule"`
 	Matched bool     `json:"matched"`
-	Why     string   `json:"why,omitempty"`
+	Why     string   `json:"why"`
 	Actions []string `json:"actions,omitempty"`
 	Assumed []string `json:"assumed,omitempty"` // what the rule read and nobody told
 }
@@ -111,27 +111,13 @@ func storyOf(s *lane.Story, kinds map[string]order.Kind) story {
 		out.Actions = append(out.Actions, actionRow{a.ID, a.Rule, a.Type, a.State, a.Why, a.OrderID, a.Error, a.Message, a.Assumed})
 	}
 	for _, r := range s.Requests {
-		out.Requests = append(out.Requests, requestRow{r.ID, r.For, r.Call.Method.HTTP(), r.Call.Path(), sent(&r), r.Why, r.Assumed})
+		out.Requests = append(out.Requests, requestRow{r.ID, r.For, r.Call.Method.HTTP(), r.Call.Path(), r.Call.Sent(), r.Why, r.Assumed})
 	}
 	return out
 }
 
 // eventOf is the id of the event that a decision is of: its own id is that, a dash and the rule.
 func eventOf(d *journal.Decision) string { return strings.TrimSuffix(d.ID, "-"+d.Rule) }
-
-// sent are the parameters that leave with a request: Kite takes only some of them on a modify and a cancel.
-func sent(r *actions.Request) actions.Params {
-	p := r.Call.Params
-	switch r.Call.Method {
-	case actions.Modify:
-		return actions.Params{Quantity: p.Quantity, OrderType: p.OrderType, Price: p.Price, TriggerPrice: p.TriggerPrice,
-			Validity: p.Validity, MarketProtection: p.MarketProtection}
-	case actions.Cancel:
-		return actions.Params{ParentOrderID: p.ParentOrderID}
-	default:
-		return p
-	}
-}
 
 // tell prints a story to be read.
 func (d *dryRun) tell(source string, s *lane.Story, row story) {
