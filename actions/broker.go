@@ -59,6 +59,20 @@ type Call struct {
 	Params  Params
 }
 
+// Sent are the parameters that leave with the call: of a modify and a cancel Kite takes only some.
+func (c Call) Sent() Params {
+	p := c.Params
+	switch c.Method {
+	case Modify:
+		return Params{Quantity: p.Quantity, OrderType: p.OrderType, Price: p.Price, TriggerPrice: p.TriggerPrice,
+			Validity: p.Validity, MarketProtection: p.MarketProtection}
+	case Cancel:
+		return Params{ParentOrderID: p.ParentOrderID}
+	default:
+		return p
+	}
+}
+
 // Path is the call's path at Kite, as dry-run shows it.
 func (c Call) Path() string {
 	if c.OrderID == "" {

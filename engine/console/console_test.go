@@ -325,3 +325,19 @@ func TestStoreFailureIsToldWithoutItsText(t *testing.T) {
 		t.Errorf("log: %s", log.String())
 	}
 }
+
+// A request is listed with what left for the broker, which of a modify and a cancel is not all that is known of it.
+func TestRequestsListWhatLeaves(t *testing.T) {
+	t.Parallel()
+	whole := actions.Params{Exchange: "NFO", Tradingsymbol: "NIFTY26DEC24500CE", TransactionType: "SELL", Quantity: 75, Product: "MIS",
+		OrderType: "SL", Price: 93_100_000, TriggerPrice: 96_000_000, Validity: "DAY"}
+	for method, want := range map[actions.Method]string{
+		actions.Modify: `{"quantity":75,"order_type":"SL","price":93.1,"trigger_price":96,"validity":"DAY"}`,
+		actions.Cancel: `{}`,
+	} {
+		row := newRequestRow(actions.Request{Call: actions.Call{Method: method, Variety: "regular", OrderID: "1", Params: whole}})
+		if got, err := json.Marshal(row.Params); err != nil || string(got) != want {
+			t.Errorf("%s: %s %v, want %s", method, got, err, want)
+		}
+	}
+}

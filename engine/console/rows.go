@@ -159,7 +159,7 @@ type requestRow struct {
 	For       string         `json:"for"`
 	Method    string         `json:"method"`
 	Path      string         `json:"path"`
-	Params    actions.Params `json:"params"`
+	Params    actions.Params `json:"params"` // as they leave
 	Tag       string         `json:"tag"`
 	State     actions.State  `json:"state"`
 	Why       string         `json:"why"`
@@ -173,7 +173,7 @@ type requestRow struct {
 }
 
 func newRequestRow(r actions.Request) requestRow {
-	return requestRow{r.ID, r.Account, r.ActionID, r.For, r.Call.Method.HTTP(), r.Call.Path(), r.Call.Params, r.Tag(), r.State, r.Why, r.OrderID,
+	return requestRow{r.ID, r.Account, r.ActionID, r.For, r.Call.Method.HTTP(), r.Call.Path(), r.Call.Sent(), r.Tag(), r.State, r.Why, r.OrderID,
 		r.Attempts, newErrorRow(r.Error), r.Assumed, stamp(r.Created), stamp(r.Updated), stamp(r.Sent)}
 }
 

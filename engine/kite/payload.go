@@ -196,7 +196,7 @@ func (s *splitter) next() (payload, error) {
 			}
 			if c != '{' {
 				s.unread(c)
-				s.resume(false)
+				s.pass()
 				return p, errors.New("not a JSON object")
 			}
 			p.raw, err = s.object()
@@ -265,6 +265,37 @@ func (s *splitter) object() ([]byte, error) {
 			last = c
 		}
 		fresh = false
+	}
+}
+
+// pass goes behind what is no object: in an array to the comma or bracket that ends it, where that stands on the
+// same line; else to the next line as resume does.
+func (s *splitter) pass() {
+	if !s.array {
+		s.resume(false)
+		return
+	}
+	for depth, inText := 0, false; ; {
+		c, err := s.byte()
+		switch {
+		case err != nil:
+			return
+		case c == '\n':
+			s.resume(true)
+			return
+		case inText && c == '\\':
+			_, _ = s.byte() // an end is met again by the next byte
+		case c == '"':
+			inText = !inText
+		case inText:
+		case c == '[' || c == '{':
+			depth++
+		case depth == 0 && (c == ',' || c == ']'):
+			s.unread(c)
+			return
+		case c == ']' || c == '}':
+			depth--
+		}
 	}
 }
 

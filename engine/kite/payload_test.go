@@ -67,13 +67,16 @@ func TestDecodeAny(t *testing.T) {
 		"array without end": {"[" + one + ",\n", []string{"1 OPEN", "! line 2: the array has no end"}},
 		"bad in array":      {"[" + one + ",\n x,\n" + two + "\n]", []string{"1 OPEN", "! line 2, item 2: not a JSON object", "2 COMPLETE"}},
 		"nested array":      {"[[" + one + "],\n" + two + "]", []string{"! line 1, item 1: not a JSON object", "2 COMPLETE"}},
-		"brackets":          {`{"a":[1}` + "\n" + two, []string{"! line 1: brackets do not match", "2 COMPLETE"}},
-		"not JSON inside":   {`{"order_id":"1" "status":"x"}` + "\n" + two, []string{"! line 1: byte 17: want a comma or }", "2 COMPLETE"}},
-		"other object":      {`{"hello":1}`, []string{"! line 1: neither a postback, a stream frame, an order row nor a reply of GET /orders"}},
-		"place reply":       {`{"status":"success","data":{"order_id":"1"}}`, []string{"! line 1: orders: data: want an array, got an object"}},
-		"error reply":       {`{"status":"error","message":"Too many requests","error_type":"NetworkException"}`, nil},
-		"number":            {`7`, []string{"! line 1: not a JSON object"}},
-		"stray end":         {"]\n" + one, []string{"! line 1: not a JSON object", "1 OPEN"}},
+		"array of others": {`[5,null,"a, ] \" {",[` + one + `,{"x":[1]}],` + two + `] ` + one, []string{"! line 1, item 1: not a JSON object",
+			"! line 1, item 2: not a JSON object", "! line 1, item 3: not a JSON object", "! line 1, item 4: not a JSON object", "2 COMPLETE", "1 OPEN"}},
+		"other at the end": {"[" + one + ",7]\n" + two, []string{"1 OPEN", "! line 1, item 2: not a JSON object", "2 COMPLETE"}},
+		"brackets":         {`{"a":[1}` + "\n" + two, []string{"! line 1: brackets do not match", "2 COMPLETE"}},
+		"not JSON inside":  {`{"order_id":"1" "status":"x"}` + "\n" + two, []string{"! line 1: byte 17: want a comma or }", "2 COMPLETE"}},
+		"other object":     {`{"hello":1}`, []string{"! line 1: neither a postback, a stream frame, an order row nor a reply of GET /orders"}},
+		"place reply":      {`{"status":"success","data":{"order_id":"1"}}`, []string{"! line 1: orders: data: want an array, got an object"}},
+		"error reply":      {`{"status":"error","message":"Too many requests","error_type":"NetworkException"}`, nil},
+		"number":           {`7`, []string{"! line 1: not a JSON object"}},
+		"stray end":        {"]\n" + one, []string{"! line 1: not a JSON object", "1 OPEN"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

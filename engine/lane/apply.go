@@ -77,6 +77,8 @@ func (l *Lane) fold(u *order.Update, baseline bool) string {
 	}
 	if l.o.Assume {
 		l.replacePlanned(u)
+	} else if l.earlier(u) {
+		return "of an earlier day"
 	}
 	if u.Source == order.SourcePostback || u.Source == order.SourceStream {
 		delete(l.unheard, u.OrderID)
@@ -105,6 +107,22 @@ func (l *Lane) fold(u *order.Update, baseline bool) string {
 	}
 	l.tellOrder(o, u)
 	return out.Ignored
+}
+
+// earlier says whether an update tells what was over before today: a postback that comes late or is sent again over
+// night, or a book that still shows yesterday. Its fills are in the overnight quantities. An order that was placed on
+// an earlier evening and waits (AMO) is today's.
+func (l *Lane) earlier(u *order.Update) bool {
+	if !u.Status.Terminal() && u.FilledQuantity == 0 {
+		return false
+	}
+	last := u.OrderTimestamp
+	for _, t := range []time.Time{u.ExchangeTimestamp, u.ExchangeUpdateTimestamp} {
+		if t.After(last) {
+			last = t
+		}
+	}
+	return !last.IsZero() && order.DayOf(last) < l.meta.Day
 }
 
 // tie links an order that carries one of our tags, or an order id that we were answered, to its request.
@@ -289,6 +307,11 @@ func (l *Lane) takeRead(r *Read) {
 		l.journalJSON(journal.InputRead, doc)
 		l.failures++
 		l.noteError(r.Err)
+		l.readNow = !l.meta.Dead && l.failures < readRetries // whoever asked for it wants it all the same
+		return
+	}
+	if order.DayOf(r.Began) != l.meta.Day {
+		l.readNow = true // begun before midnight: yesterday's book
 		return
 	}
 	l.failures = 0
@@ -307,7 +330,7 @@ func (l *Lane) takeRead(r *Read) {
 		}
 	}
 	for _, o := range l.book.Orders() {
-		if !held[o.ID] && !o.Assumed && o.FirstSeen.Before(r.Began) {
+		if !held[o.ID] && !o.Assumed && o.FirstSeen.Before(r.Began) && (o.Ahead() || o.Seen(order.Confirmed).Known) {
 			doc.Missing = append(doc.Missing, o.ID)
 		}
 	}
@@ -316,9 +339,23 @@ func (l *Lane) takeRead(r *Read) {
 	if doc.Unreadable+len(doc.Missing) > 0 || l.anyUnknown() || arming {
 		l.journalJSON(journal.InputRead, doc)
 	}
+	l.wholeAgain(doc.Missing)
 	l.settleUnknown(r, len(rows) > 0 && len(doc.Missing) == 0 && r.Unreadable == 0)
 	l.refute(r)
 	l.arm(arming)
+}
+
+// wholeAgain asks for another reading where one lacked orders that the broker's own channels have shown: it may lack
+// others too, and whoever asked for it wants the whole book.
+func (l *Lane) wholeAgain(missing []string) {
+	for _, id := range missing {
+		if o, ok := l.book.Order(id); ok && o.Seen(order.Confirmed).Known {
+			l.partial++
+			l.readNow = l.partial <= readRetries
+			return
+		}
+	}
+	l.partial = 0
 }
 
 // newBaseline says whether the orders in the book are folded without events: at the first arming of an
@@ -365,11 +402,18 @@ func (l *Lane) takeTrades(t *Trades) {
 func (l *Lane) takePositions(p *Positions) {
 	delete(l.asked, "positions")
 	if p.Err != nil {
-		l.asked["positions again"] = l.meta.Now.Add(2 * time.Second)
 		l.noteError(p.Err)
+		wait := 2 * time.Second
+		if l.meta.Dead {
+			wait = readsLater
+		}
+		l.asked["positions again"] = l.meta.Now.Add(wait)
 		return
 	}
 	l.sessionLives()
+	if order.DayOf(p.Began) != l.meta.Day && !l.o.Assume {
+		return // begun before midnight: what was carried in then was yesterday's
+	}
 	l.prices = map[string]order.Price{}
 	var carried []order.Overnight
 	for _, row := range p.Rows {
@@ -389,10 +433,13 @@ func (l *Lane) takePositions(p *Positions) {
 	l.nights = true
 	l.book.SetOvernight(carried)
 	l.lookEverywhere()
-	if !l.meta.LastGood.IsZero() && order.DayOf(l.meta.LastGood) == l.meta.Day {
+	if l.bookRead() {
 		l.arm(false)
 	}
 }
+
+// bookRead says whether this lane has read the book today: what an earlier process read is no ground to act on.
+func (l *Lane) bookRead() bool { return !l.meta.LastGood.Before(l.started) }
 
 func (l *Lane) takeControl(c *Control) {
 	if c.Verb == Reconcile { // a wish to read changes nothing by itself

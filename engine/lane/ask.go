@@ -24,6 +24,9 @@ func (l *Lane) ask(s *slot, steps []step) bool {
 			continue
 		}
 		id := l.stepID(s, st)
+		if r := l.waitingChange(s, st); r != nil {
+			id = r.ID // put back by the broker, perhaps until later: asked for again it is the same
+		}
 		matched[id] = true
 		if r, ok := l.requests[id]; ok && r.State == actions.Waiting {
 			if r.Call.Params.Tag != "" {
@@ -46,6 +49,19 @@ func (l *Lane) ask(s *slot, steps []step) bool {
 		}
 	}
 	return changed
+}
+
+// waitingChange is the slot's request that waits to change the order as the step does, whatever its id counts.
+func (l *Lane) waitingChange(s *slot, st step) *actions.Request {
+	if st.method == actions.Place {
+		return nil
+	}
+	for _, r := range l.slotRequests(s) {
+		if r.State == actions.Waiting && r.Call.Method == st.method && r.Call.OrderID == st.orderID {
+			return r
+		}
+	}
+	return nil
 }
 
 // drop takes back a request that has not left and is not wanted any more.
@@ -193,13 +209,14 @@ func (l *Lane) refused(s *slot, r *actions.Request, e *actions.Error) {
 		l.touch(r)
 	}
 	a := l.actions[s.Owner]
+	answers := a != nil && !a.State.Final() && l.hasOnError(a)
 	if a == nil || a.State.Final() {
 		l.tellFailed(a, r, e)
 		l.emitFailed(s, r, e)
 	} else {
 		l.failAction(a, e)
 	}
-	if r.Call.Method == actions.Place && s.Kind == actions.SlotStop && e.Class == actions.ClassBeyondMarket {
+	if r.Call.Method == actions.Place && s.Kind == actions.SlotStop && e.Class == actions.ClassBeyondMarket && !answers {
 		l.beyondMarket(s)
 	}
 }

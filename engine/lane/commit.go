@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"time"
 
 	"backstop/engine/journal"
 )
@@ -51,8 +52,11 @@ func (l *Lane) docs(c *journal.Commit) {
 		c.Docs = append(c.Docs, d)
 	}
 	for _, id := range slices.Sorted(maps.Keys(l.dirty.fired)) {
-		at := l.fired[id]
-		c.Docs = append(c.Docs, doc(docFired, id, &at))
+		var at *time.Time
+		if t, ok := l.fired[id]; ok {
+			at = &t
+		}
+		c.Docs = append(c.Docs, doc(docFired, id, at))
 	}
 }
 

@@ -67,17 +67,18 @@ func (l *Lane) decideRule(e *order.Event, r *rules.Rule) journal.Decision {
 		return d
 	}
 	w := l.words(e, nil)
-	ok, why, err := r.Match(w)
+	ok, miss, err := r.Match(w)
 	switch {
 	case err != nil:
 		d.Why = "error: " + err.Error()
 		l.say("rule "+r.Name+" "+e.ID, fmt.Sprintf("RULE ERROR %s (%s): %v. The rule did nothing for this event. Run: backstop check", r.Name, l.o.Account, err), sayOnce)
 		return d
 	case !ok:
-		d.Why = why
+		d.Why = miss
 		return d
 	}
-	if why := l.spent(e, r); why != "" {
+	why, fired := l.spent(e, r)
+	if why != "" {
 		d.Why = why
 		return d
 	}
@@ -88,7 +89,7 @@ func (l *Lane) decideRule(e *order.Event, r *rules.Rule) journal.Decision {
 	for i := range r.Then {
 		d.Actions = append(d.Actions, actionID(e, r.Name, "then", i))
 	}
-	l.saveRun(&run{ID: d.ID, Event: *e, Rule: r.Name, Part: "then", Created: l.meta.Now, Steps: map[string]map[string]any{},
+	l.saveRun(&run{ID: d.ID, Event: *e, Rule: r.Name, Part: "then", Created: l.meta.Now, Fired: fired, Steps: map[string]map[string]any{},
 		Stands: actions.Standing{OrderID: e.OrderID, Status: e.Status, Filled: e.Filled}})
 	return d
 }
@@ -149,27 +150,28 @@ func (l *Lane) group(layer order.Layer, k order.Key, id string) *order.Group {
 }
 
 // spent says which of once and cooldown holds a matched rule back, or remembers that it acts now.
-func (l *Lane) spent(e *order.Event, r *rules.Rule) string {
+func (l *Lane) spent(e *order.Event, r *rules.Rule) (why string, keys []string) {
 	once, cool := "", ""
 	if r.Once != "" {
 		once = "once " + r.Name + " " + l.scope(e, r.Once)
 		if _, fired := l.fired[once]; fired {
-			return "once"
+			return "once", nil
 		}
 	}
 	if r.Cooldown > 0 {
 		cool = "cooldown " + r.Name + " " + l.scope(e, r.By)
 		if at, fired := l.fired[cool]; fired && l.meta.Now.Sub(at) < r.Cooldown {
-			return "cooldown"
+			return "cooldown", nil
 		}
 	}
 	for _, key := range []string{once, cool} {
 		if key != "" {
 			l.fired[key] = l.meta.Now
 			l.dirty.fired[key] = true
+			keys = append(keys, key)
 		}
 	}
-	return ""
+	return "", keys
 }
 
 // scope names what once and by count: the order, the group, the symbol of the day, the day, or the rule.

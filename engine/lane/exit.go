@@ -190,13 +190,13 @@ func (l *Lane) turnExits(s *slot, g *order.Group) (steps []step, standing int64)
 		remaining := seen.Remaining()
 		standing += remaining
 		owner, so := l.slotOf(c.OrderID)
-		if so == nil || owner.Kind != actions.SlotStop || so.Stubborn || so.Mods >= modificationsMost {
+		if so == nil || owner.Kind != actions.SlotStop || so.Stubborn || so.Mods >= modificationsMost || left == 0 {
 			if !l.cancelling(c.OrderID, s.ID) {
 				steps = append(steps, step{method: actions.Cancel, orderID: c.OrderID, variety: variety(&seen.Row), priority: actions.PriorityExit})
 			}
 			continue
 		}
-		if !so.Exit || l.hangs(so, seen) {
+		if !so.Exit || seen.Row.Status == order.StatusTriggerPending || l.hangs(so, seen) { // turned is what the row shows, not what was asked
 			p := so.Sent
 			p.Exchange, p.Tradingsymbol, p.Product, p.TransactionType = s.Key.Exchange, s.Key.Tradingsymbol, s.Key.Product, g.ExitSide()
 			p.Quantity = seen.Row.FilledQuantity + min(remaining, left)

@@ -10,8 +10,11 @@ import (
 // keepSteps are the changes that bring a stop's or target's orders to what is wanted.
 func (l *Lane) keepSteps(s *slot) []step {
 	g := l.group(order.Confirmed, s.Key, s.Group)
-	if g == nil || l.exiting(s.Key, s.Group) {
+	switch {
+	case l.exiting(s.Key, s.Group):
 		return nil
+	case g == nil: // its entry turned out to be an exit: what stands behind it would open a position
+		return l.cancels(s, l.liveOrders(s))
 	}
 	want := l.wanted(s, g)
 	orders := l.liveOrders(s)

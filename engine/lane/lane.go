@@ -40,6 +40,7 @@ type Lane struct {
 	readBegan time.Time // when the last one was asked for, good or not
 	readTimes []time.Time
 	failures  int                  // book readings in a row that failed
+	partial   int                  // and that lacked orders which they had shown before
 	asked     map[string]time.Time // trades and positions that were asked for
 	goodReads []time.Time          // starts of good readings, for refuting
 	started   time.Time
@@ -100,6 +101,14 @@ func (l *Lane) dropDryRun() {
 		delete(l.runs, id)
 		l.dirty.runs[id] = true
 	}
+	for _, id := range l.openRequests() { // what was decided in dry-run is never sent later
+		l.set(l.requests[id], actions.Skipped, actions.WhyDryRun)
+	}
+	for _, id := range sortedKeys(l.actions) {
+		if a := l.actions[id]; a.Message == nil && !a.State.Final() {
+			l.setAction(a, actions.Skipped, actions.WhyDryRun)
+		}
+	}
 	kept := order.NewBook(l.o.Account)
 	for _, o := range l.book.Orders() {
 		if !o.Assumed {
@@ -121,13 +130,13 @@ func (l *Lane) Step(now time.Time, grant Grant, inputs []Input) Batch {
 		l.apply(i, &inputs[i])
 		l.carry()
 		if l.o.Tell {
-			l.settle(grant)
+			l.settle(&grant)
 			l.endStory()
 		}
 	}
-	l.settle(grant)
+	l.settle(&grant)
 	l.observeTime()
-	l.settle(grant)
+	l.settle(&grant)
 	l.wantReads()
 	l.commit()
 	l.prune()
@@ -149,10 +158,10 @@ func (l *Lane) advance(now time.Time) {
 const restful = 10_000
 
 // settle carries on and releases until nothing follows.
-func (l *Lane) settle(grant Grant) {
+func (l *Lane) settle(grant *Grant) {
 	for range restful {
 		l.carry()
-		if !l.release(&grant) {
+		if !l.release(grant) {
 			return
 		}
 	}
@@ -182,6 +191,7 @@ func (l *Lane) carry() {
 func (l *Lane) rollDay(day order.Day) {
 	first := l.meta.Day == ""
 	l.meta.Day, l.meta.Closing = day, nil
+	l.started = l.meta.Now
 	l.dirty.meta = true
 	if first {
 		return

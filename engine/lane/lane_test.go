@@ -738,3 +738,29 @@ func TestAnOrderWithoutAPostbackIsToldAfterAWhileAndNotWhenItOnlyTrails(t *testi
 		}
 	}
 }
+
+func TestAStepClaimsNoMoreThanItsGrant(t *testing.T) {
+	d := newDesk(t, stopRule)
+	for i := range 7 {
+		d.set(fmt.Sprintf("E%d", i), filled(75))
+	}
+	began := d.now
+	var rows []order.Update
+	for _, u := range d.book {
+		row := *u
+		row.Raw, _ = json.Marshal(row)
+		rows = append(rows, row)
+	}
+	sent := 0
+	for range 20 {
+		d.now = d.now.Add(time.Second)
+		b := d.lane.Step(d.now, lane.Grant{Exits: 4, Risk: 1}, []lane.Input{{Read: &lane.Read{Began: began, Ended: d.now, Rows: rows}}})
+		if len(b.Sends) > 4 {
+			t.Fatalf("%d requests left where 4 were allowed", len(b.Sends))
+		}
+		sent += len(b.Sends)
+	}
+	if sent != 7 {
+		t.Errorf("%d of 7 stops left in the end", sent)
+	}
+}

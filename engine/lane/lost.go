@@ -99,7 +99,11 @@ func (l *Lane) lostOrder(s *slot, o *order.Order) {
 		return // if_cancelled: replace
 	}
 	s.Replaced = slices.DeleteFunc(append(s.Replaced, now), func(t time.Time) bool { return now.Sub(t) > replaceWithin })
-	if len(s.Replaced) > replaceMost && s.Kind == actions.SlotStop {
+	switch {
+	case len(s.Replaced) <= replaceMost:
+	case s.Kind == actions.SlotTarget:
+		s.Left = "the exchange"
+	default:
 		l.openExit(s.Key, []string{s.Group}, s.Owner, s.Rule, actions.Standing{})
 	}
 }

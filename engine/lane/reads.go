@@ -21,6 +21,7 @@ const (
 	readsMinute = 20
 	readSlow    = 3 * time.Second
 	readsLater  = 10 * time.Second // what lasts is looked at so often
+	readRetries = 5                // a reading that failed is tried again so often; then it is left to the next schedule
 )
 
 // wantReads asks for the readings that are due.
@@ -57,7 +58,7 @@ func (l *Lane) nextRead() time.Time {
 			due = t
 		}
 	}
-	if l.readNow || !l.armed {
+	if l.readNow || !l.armed && !l.bookRead() {
 		sooner(l.started)
 	}
 	l.eachAwaited(func(o *order.Order) { sooner(l.after(o.Claimed, confirmReads)) })
@@ -157,10 +158,22 @@ func (l *Lane) nextPositions() time.Time {
 	if l.book.OvernightKnown() && !l.lastPriceWanted() {
 		return time.Time{}
 	}
+	at := l.started
 	if again, ok := l.asked["positions again"]; ok {
-		return again
+		at = again
 	}
-	return l.started
+	return l.morning(at)
+}
+
+// morning puts a moment of the night off to six o'clock: until the broker's own new day the positions still show
+// yesterday, and what was bought then would be missing from what was carried in.
+func (l *Lane) morning(at time.Time) time.Time {
+	y, m, d := at.In(order.IST).Date()
+	six := time.Date(y, m, d, 6, 0, 0, 0, order.IST)
+	if !at.Before(six) || l.o.Hours.IsOpen("NSE", at) || l.o.Hours.IsOpen("MCX", at) {
+		return at
+	}
+	return six
 }
 
 func (l *Lane) lastPriceWanted() bool {
@@ -178,7 +191,7 @@ func (l *Lane) tradesWanted() []string {
 	seen := map[string]bool{}
 	for _, id := range sortedKeys(l.runs) {
 		r := l.runs[id]
-		if r.Waits != "average_price" {
+		if r.Waits != holdsPrice && r.Holds != holdsPrice {
 			continue
 		}
 		for _, oid := range l.unpriced(&r.Event) {

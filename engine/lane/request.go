@@ -53,11 +53,25 @@ func (l *Lane) noteOrderID(r *actions.Request) {
 	if !ok {
 		return
 	}
+	known := false
 	for i := range s.Orders {
-		if so := &s.Orders[i]; so.Request == r.ID && so.OrderID != r.OrderID {
+		so := &s.Orders[i]
+		if so.Request != r.ID {
+			continue
+		}
+		known = true
+		if so.OrderID != r.OrderID {
 			so.OrderID = r.OrderID
 			l.touchSlot(s)
 		}
+	}
+	if !known { // given up after its absence was proved, and it turned up all the same: the slot looks after it
+		slice := 0
+		for _, so := range s.Orders {
+			slice = max(slice, so.Slice+1)
+		}
+		s.Orders = append(s.Orders, slotOrder{Slice: slice, Request: r.ID, OrderID: r.OrderID, Sent: r.Call.Params})
+		l.touchSlot(s)
 	}
 }
 
@@ -109,6 +123,7 @@ func (l *Lane) sent(r *actions.Request) {
 // postpone puts a request back that certainly did not leave or was not let in.
 func (l *Lane) postpone(r *actions.Request, class actions.Class) {
 	why, wait := actions.WhyBroker, time.Second
+	l.uncount(r)
 	switch class {
 	case actions.ClassSession:
 		why, wait = actions.WhySession, 0
@@ -129,15 +144,22 @@ func (l *Lane) postpone(r *actions.Request, class actions.Class) {
 
 // reread ends a modify or cancel that met an order under way: what it wants is derived again from a reading.
 func (l *Lane) reread(r *actions.Request) {
-	l.set(r, actions.Skipped, "being processed")
 	if s, ok := l.slots[r.Slot]; ok {
+		l.set(r, actions.Skipped, "being processed")
 		s.Reread = l.meta.Now
 		l.touchSlot(s)
 		return
 	}
-	if o, ok := l.book.Order(r.Call.OrderID); ok && o.Seen(order.Confirmed).Live() && r.Attempts < 5 {
+	o, ok := l.book.Order(r.Call.OrderID)
+	switch {
+	case ok && o.Seen(order.Confirmed).Terminal():
+		l.set(r, actions.Skipped, actions.WhyFinished)
+	case ok && r.Attempts < 5:
 		r.NotUntil = l.meta.Now.Add(time.Second)
 		l.set(r, actions.Waiting, actions.WhySettle) // a cancel of its own: a reading decides
+		l.readNow = true
+	default:
+		l.fail(r, r.Error)
 	}
 }
 
@@ -304,21 +326,36 @@ func (l *Lane) refute(read *Read) {
 		l.emit(order.Event{ID: actions.ID("event", l.o.Account, o.ID, "refuted", fmt.Sprint(len(o.Refuted))), Kind: order.KindRefuted,
 			OrderID: o.ID, Key: row.Key(), Status: row.Status, Filled: row.FilledQuantity,
 			Message: fmt.Sprintf("a postback said %s, filled %d; the order book does not show it", row.RawStatus, row.FilledQuantity)})
+		if k := o.Seen(order.Confirmed); k.Known { // what is true of it is told anew
+			seen := k.Row
+			seen.Source = order.SourceBook
+			l.tellOrder(o, &seen)
+		}
 	}
 }
 
 // refuteRuns ends what waits for a claim that turned out wrong.
 func (l *Lane) refuteRuns(orderID string) {
 	for _, id := range sortedKeys(l.slots) {
-		if s := l.slots[id]; s.Wish != nil && s.Wish.Stands.OrderID == orderID {
-			s.Wish = nil
-			l.touchSlot(s)
+		s := l.slots[id]
+		if s.Wish == nil {
+			continue
+		}
+		s.Wish = s.Wish.without(func(w *wish) bool { return w.Stands.OrderID == orderID && !l.stands(w.Stands) })
+		l.touchSlot(s)
+		if s.Wish != nil {
+			continue
+		}
+		if !s.Active && len(s.Orders) == 0 { // opened for what never was
+			delete(l.slots, id)
+			l.byPlace[s.Key] = slices.DeleteFunc(l.byPlace[s.Key], func(x string) bool { return x == id })
 		}
 	}
 	for _, id := range sortedKeys(l.runs) {
 		run := l.runs[id]
-		if run.Event.OrderID != orderID {
-			continue
+		e := &run.Event
+		if e.OrderID != orderID || l.stands(actions.Standing{OrderID: e.OrderID, Status: e.Status, Filled: e.Filled}) {
+			continue // what the book shows stays true
 		}
 		if a, ok := l.actions[run.Action]; ok && !a.State.Final() && a.Message == nil {
 			for _, rid := range a.Requests {
@@ -327,6 +364,10 @@ func (l *Lane) refuteRuns(orderID string) {
 				}
 			}
 			l.setAction(a, actions.Skipped, actions.WhyRefuted)
+		}
+		for _, key := range run.Fired { // once and cooldown count what happened
+			delete(l.fired, key)
+			l.dirty.fired[key] = true
 		}
 		l.endRun(run)
 	}

@@ -47,9 +47,18 @@ func (l *Lane) moveRun(run *run) bool {
 		}
 		run.Holds = ""
 	}
+	if next := steps[run.Index].Action; rule.Reads.Price && (next == "place_stop_loss" || next == "place_target") && !l.priceKnown(&run.Event) {
+		// another fill came while an action before was under way
+		run.Holds = holdsPrice
+		return false
+	}
+	run.Holds = ""
 	l.start(run, rule, steps[run.Index])
 	return true
 }
+
+// holdsPrice is why a sequence does not go on: an average price that it reads is not told. Not known is never 0.
+const holdsPrice = "average_price"
 
 func (l *Lane) rule(name string) (*rules.Rule, bool) {
 	if l.o.Rules == nil {

@@ -157,12 +157,15 @@ func (l *Lane) beyondMarket(s *slot) {
 	if g == nil || !l.losingSide(s, g) {
 		return
 	}
-	if a := l.actions[s.Owner]; a != nil {
-		if rule, ok := l.rule(a.Rule); ok && rule.HasOnError {
-			return // on_error replaces the default exit
-		}
-	}
 	l.openExit(s.Key, []string{s.Group}, s.Owner, s.Rule, actions.Standing{})
+}
+
+// hasOnError says whether the rule of an action under way answers its failure itself: that replaces the default exit.
+// A sequence that has ended answers no more.
+func (l *Lane) hasOnError(a *actions.Action) bool {
+	run := l.runs[a.Decision]
+	rule, ok := l.rule(a.Rule)
+	return ok && rule.HasOnError && run != nil && run.Part != "on_error" && run.Action == a.ID
 }
 
 func (l *Lane) losingSide(s *slot, g *order.Group) bool {

@@ -3,6 +3,7 @@ package lane
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"backstop/actions"
 	"backstop/engine/order"
@@ -89,7 +90,8 @@ var stages = []stage{
 	}},
 }
 
-// release claims what every stage lets pass, what reduces risk first. It says whether anything was claimed.
+// release claims what every stage lets pass, what reduces risk first. It says whether
+// anything left or ended: a sequence that waits for it goes on in the same step.
 func (l *Lane) release(g *Grant) bool {
 	l.releaseMessages()
 	var waiting []*actions.Request
@@ -103,10 +105,13 @@ func (l *Lane) release(g *Grant) bool {
 	})
 	released := false
 	for _, r := range waiting {
-		if r.State == actions.Waiting && l.passes(r, g) {
-			l.claim(r)
-			released = true
+		if r.State != actions.Waiting {
+			continue
 		}
+		if l.passes(r, g) {
+			l.claim(r)
+		}
+		released = released || r.State != actions.Waiting
 	}
 	l.refreshActions()
 	return released
@@ -175,6 +180,23 @@ func (l *Lane) countChange(s *slot, so *slotOrder, r *actions.Request) {
 		so.Turned = l.meta.Now
 	}
 	l.dirty.slots[s.ID] = true
+}
+
+// uncount takes back what countChange counted: the broker did not let the change in.
+func (l *Lane) uncount(r *actions.Request) {
+	s, so := l.slotOf(r.Call.OrderID)
+	if so == nil || r.Call.Method == actions.Place {
+		return
+	}
+	if r.Call.Method == actions.Cancel {
+		so.Cancels = max(0, so.Cancels-1)
+	} else {
+		so.Mods = max(0, so.Mods-1)
+		if r.Call.Params.OrderType == "MARKET" && so.Tries == 0 {
+			so.Exit, so.Turned = false, time.Time{}
+		}
+	}
+	l.touchSlot(s)
 }
 
 // checkClaim is invariant 4 at its last moment: what a slot has live, what flies and what leaves now is never

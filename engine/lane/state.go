@@ -34,6 +34,7 @@ type slot struct {
 	Group  string           `json:"group,omitempty"` // of stops and targets
 	Part   int64            `json:"part,omitempty"`  // with per: fill, the entry's cumulative quantity after that fill
 	Share  int64            `json:"share,omitempty"` // with per: fill, that fill's quantity
+	Fills  []string         `json:"fills,omitempty"` // the events that the share adds up
 	Key    order.Key        `json:"key"`
 	Groups []string         `json:"groups,omitempty"` // of an exit: the groups that it closes
 	Over   bool             `json:"over,omitempty"`   // an exit of what was exited beyond the position
@@ -72,6 +73,19 @@ type wish struct {
 	Most      int64            `json:"most,omitempty"`
 	Keep      bool             `json:"keep,omitempty"` // the values stay as they are
 	Groups    []string         `json:"groups,omitempty"`
+	Before    *wish            `json:"before,omitempty"` // the one before, not taken yet: a claim that turns out wrong takes away no true one
+}
+
+// without is the wish and those before it, less the ones that drop says.
+func (w *wish) without(drop func(*wish) bool) *wish {
+	if w == nil {
+		return nil
+	}
+	w.Before = w.Before.without(drop)
+	if drop(w) {
+		return w.Before
+	}
+	return w
 }
 
 // slotOrder is one placement of a slot.
@@ -105,6 +119,7 @@ type run struct {
 	Steps   map[string]map[string]any `json:"steps,omitempty"`
 	Error   *rules.ErrorWords         `json:"error,omitempty"`
 	Stands  actions.Standing          `json:"stands,omitzero"`
+	Fired   []string                  `json:"fired,omitempty"` // what once and cooldown counted with it
 	Created time.Time                 `json:"created"`
 }
 
@@ -149,7 +164,9 @@ func (l *Lane) restore(snap *journal.Snapshot) error {
 		}
 		l.book.Restore(&o)
 		l.hot[o.Key()] = true // also what lasts
-		l.ahead[o.ID] = !o.Claimed.IsZero()
+		if !o.Claimed.IsZero() {
+			l.ahead[o.ID] = true
+		}
 	}
 	if l.meta.NightsOf == l.meta.Day && l.meta.Day != "" {
 		l.book.SetOvernight(l.meta.Overnight)

@@ -2,6 +2,7 @@ package lane
 
 import (
 	"fmt"
+	"slices"
 
 	"backstop/actions"
 	"backstop/engine/order"
@@ -137,6 +138,7 @@ func (l *Lane) own(s *slot, a *actions.Action, rule *rules.Rule, w *wish) {
 	if s.Rule == "" {
 		s.Rule = rule.Name
 	}
+	w.Before = s.Wish
 	s.Owner, s.Wish = a.ID, w
 	s.Assumed = a.Assumed
 	l.touchSlot(s)
@@ -165,13 +167,21 @@ func (l *Lane) overtake(a *actions.Action) {
 
 // takeWish makes the slot's last wish its own once the confirmed layer has reached what it stands on.
 func (l *Lane) takeWish(s *slot) {
-	w := s.Wish
-	if w == nil || !l.stands(w.Stands) {
+	w, waits := s.Wish, (*wish)(nil)
+	for w != nil && !l.stands(w.Stands) {
+		w, waits = w.Before, w
+	}
+	if w == nil {
 		return
 	}
-	s.Wish = nil
+	w.Before = nil
+	if waits == nil {
+		s.Wish = nil
+	} else {
+		waits.Before = nil // the newer ones still wait
+	}
 	l.touchSlot(s)
-	if !w.Confirmed {
+	if !w.Confirmed && waits == nil { // an older one keeps its own prices: what the newer one saw may be a forgery
 		l.evaluateAgain(s, w)
 	}
 	if s.Kind == actions.SlotExit {
@@ -244,8 +254,12 @@ func (l *Lane) slotFor(kind actions.SlotKind, run *run, g *order.Group, args rul
 	id := slotID(kind, g.Key, g.ID, part)
 	s, ok := l.slots[id]
 	if !ok {
-		s = &slot{ID: id, Kind: kind, Group: g.ID, Part: part, Share: share, Key: g.Key, First: true}
+		s = &slot{ID: id, Kind: kind, Group: g.ID, Part: part, Key: g.Key, First: true}
 		l.addSlot(s)
+	}
+	if part > 0 && !slices.Contains(s.Fills, run.Event.ID) { // told again in part, or of a second entry of the group
+		s.Share, s.Fills = s.Share+share, append(s.Fills, run.Event.ID)
+		l.touchSlot(s)
 	}
 	return s
 }

@@ -304,7 +304,8 @@ func TestRefuteTellsTheTrueEnd(t *testing.T) {
 		t.Fatal("not refuted")
 	}
 	w.Touch(nifty)
-	wantLines(t, lines(w.Tell(o, false, start)), "cancelled 0/25 entry "+id1)
+	// the lie told of 75 as one fill: what is true of it is told anew, or nothing would stand behind it
+	wantLines(t, lines(w.Tell(o, false, start)), "partial_fill 25/25 entry "+id1, "cancelled 0/25 entry "+id1)
 }
 
 func TestRefuteDoesNotTellAModificationThatWasNone(t *testing.T) {

@@ -182,7 +182,7 @@ func (b *Book) fill(h *Holding, o *Order) {
 		h.roles[o.ID] = o.Link.Role
 		return
 	case before*sign < 0: // opposite to what is held
-		can := min(left, max(before, -before))
+		can := min(left, max(before, -before, h.standing(-sign))) // what was exited twice leaves groups open beyond the position
 		rest := h.reduce(o, own, can, average, told)
 		if rest > 0 {
 			h.parts[o.ID] = append(h.parts[o.ID], Part{Exit: true, Quantity: rest})
@@ -200,6 +200,17 @@ func (b *Book) fill(h *Holding, o *Order) {
 	}
 	h.enter(o, sign, left, average, told)
 	h.roles[o.ID] = RoleEntry
+}
+
+// standing is what the open groups of a side hold.
+func (h *Holding) standing(sign int64) int64 {
+	var n int64
+	for _, g := range h.open {
+		if g.Sign == sign {
+			n += g.Open()
+		}
+	}
+	return n
 }
 
 // claimedRole is the role of an order that is known to belong to a group: one of ours, a cover order's leg, or

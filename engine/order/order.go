@@ -52,6 +52,7 @@ type Order struct {
 	Claimed     time.Time        `json:"claimed_at,omitzero"` // since when claimed is ahead of confirmed
 	Trades      map[string]Trade `json:"trades,omitempty"`
 	Told        Told             `json:"told"`
+	Marks       []int64          `json:"marks,omitempty"`       // what was filled after each event that told of it, as far as a claim may be refuted
 	Roled       bool             `json:"roled,omitempty"`       // the role was known when the fills were told
 	Entered     int64            `json:"entered,omitempty"`     // how much was told as an entry's
 	Corrections int              `json:"corrections,omitempty"` // how often the role turned out another
@@ -145,8 +146,10 @@ func (o *Order) Refute() bool {
 		k.Row = Update{Account: o.Account, OrderID: o.ID}
 	}
 	o.Layers[Claimed] = k
-	taken := max(0, o.Told.Filled-k.Row.FilledQuantity)
-	o.Told.Filled -= taken
+	sure := min(o.Told.Filled, o.sure(k.Row.FilledQuantity)) // an event that told more is taken back as a whole
+	taken := o.Told.Filled - sure
+	o.Told.Filled = sure
+	o.Marks = slices.DeleteFunc(o.Marks, func(m int64) bool { return m > sure })
 	o.Entered = max(0, o.Entered-taken) // what reduces comes first: taken back is what entered
 	o.Told.Terminal = o.Told.Terminal && k.Row.Status == o.Told.Status
 	if o.Told.Status.rank() > k.Row.Status.rank() {

@@ -36,6 +36,7 @@ func (b *Book) Tell(o *Order, closed bool, now time.Time) []Event {
 		t.fills(KindPartialFill, false)
 	}
 	o.Told = Told{s.Row.FilledQuantity, o.Told.Terminal || s.Terminal(), o.Told.Status, valuesOf(&s.Row)}
+	o.mark(o.Told.Filled)
 	if s.Row.Status.rank() > o.Told.Status.rank() {
 		o.Told.Status = s.Row.Status
 	}
@@ -45,12 +46,34 @@ func (b *Book) Tell(o *Order, closed bool, now time.Time) []Event {
 	return t.events
 }
 
+// mark remembers how far the events have told, so that Refute knows which of them stay true.
+func (o *Order) mark(filled int64) {
+	if n := len(o.Marks); filled > 0 && (n == 0 || o.Marks[n-1] < filled) {
+		o.Marks = append(o.Marks, filled)
+	}
+	for len(o.Marks) > 1 && o.Marks[1] <= o.Seen(Confirmed).Row.FilledQuantity {
+		o.Marks = o.Marks[1:]
+	}
+}
+
+// sure is how much of what the broker's own channels show was told by events that tell no more than that.
+func (o *Order) sure(confirmed int64) int64 {
+	var most int64
+	for _, m := range o.Marks {
+		if m <= confirmed {
+			most = m
+		}
+	}
+	return most
+}
+
 // MarkBaseline takes an order as it stands without events: it was in the book before the first arming. What
 // happens to it later is told; a later fill makes its group one that Backstop looks after.
 func (o *Order) MarkBaseline() {
 	s := o.Seen(Claimed)
 	o.Baseline = true
 	o.Told = Told{s.Row.FilledQuantity, s.Terminal(), s.Row.Status, valuesOf(&s.Row)}
+	o.mark(o.Told.Filled)
 }
 
 // teller collects one order's events.

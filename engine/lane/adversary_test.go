@@ -1,0 +1,206 @@
+package lane_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"backstop/actions"
+	"backstop/engine/lane"
+	"backstop/engine/order"
+)
+
+// forge sends an order's postback with another fill: the checksum covers neither status nor quantity.
+func (d *desk) forge(id string, change func(u *order.Update)) {
+	d.t.Helper()
+	u := *d.book[id]
+	change(&u)
+	u.Source, u.Raw = order.SourcePostback, []byte("forged "+d.now.String())
+	u.RawStatus = string(u.Status)
+	d.step(lane.Input{Update: &u})
+}
+
+func TestAForgedFillTakesNoTrueStopAway(t *testing.T) {
+	d := newDesk(t, stopRule)
+	d.set("E1", func(u *order.Update) { u.Quantity = 150; u.FilledQuantity = 75; u.AveragePrice = u.Price })
+	d.postback("E1") // true, and not confirmed yet
+	d.forge("E1", func(u *order.Update) { filled(150)(u); u.AveragePrice = u.Price })
+	d.wait(5 * time.Second)
+	if p := d.take(actions.Place).Call.Params; p.Quantity != 75 {
+		t.Fatalf("a stop for the true fill, not %d", p.Quantity)
+	}
+}
+
+func TestWhatIsTrueOfARefutedFillGetsItsStop(t *testing.T) {
+	d := newDesk(t, stopRule)
+	d.set("E1", func(u *order.Update) { u.Quantity = 150 })
+	d.postback("E1")
+	d.readBook()
+	d.forge("E1", filled(150))
+	d.set("E1", func(u *order.Update) { u.FilledQuantity, u.AveragePrice = 75, u.Price }) // the truth, inside the lie
+	d.wait(40 * time.Second)
+	if p := d.take(actions.Place).Call.Params; p.Quantity != 75 {
+		t.Fatalf("a stop for the true fill, not %d", p.Quantity)
+	}
+}
+
+func TestARefutedFillUsesUpNoOnce(t *testing.T) {
+	d := newDesk(t, strings.Replace(stopRule, "    then:", "    once: group\n    then:", 1))
+	d.set("E1", func(u *order.Update) {})
+	d.postback("E1")
+	d.readBook()
+	d.forge("E1", filled(75))
+	d.wait(40 * time.Second)
+	d.none()
+	d.set("E1", filled(75))
+	d.postback("E1")
+	d.wait(3 * time.Second)
+	d.take(actions.Place)
+}
+
+func TestAModifyThatWasNotLetInWaitsAndCountsForNothing(t *testing.T) {
+	d := newDesk(t, stopRule)
+	d.set("E1", func(u *order.Update) { u.Quantity = 150; u.FilledQuantity = 75; u.AveragePrice = u.Price })
+	d.postback("E1")
+	d.readBook()
+	d.accept(d.take(actions.Place), "S1")
+	d.set("E1", filled(150))
+	d.postback("E1")
+	d.readBook()
+	first := d.take(actions.Modify)
+	d.refuse(first, actions.ClassBusy)
+	d.none() // not again at once
+	d.wait(2 * time.Second)
+	if again := d.take(actions.Modify); again.ID != first.ID {
+		t.Errorf("the same request, not %s after %s", again.ID, first.ID)
+	}
+}
+
+func TestAnExitWhoseModifyWasNotLetInIsAskedForAgain(t *testing.T) {
+	for _, class := range []actions.Class{actions.ClassBusy, actions.ClassAmbiguous, actions.ClassProcessing} {
+		d, _ := entered(t, stopRule+`
+  - name: out
+    on: cancelled
+    then:
+      - exit_position: {}
+`)
+		d.set("E2", func(u *order.Update) { u.Status = order.StatusCancelled })
+		d.postback("E2")
+		d.readBook()
+		d.refuse(d.take(actions.Modify), class)
+		d.wait(5 * time.Second)
+		if r := d.take(actions.Modify); r.Call.OrderID != "S1" || r.Call.Params.OrderType != "MARKET" {
+			t.Errorf("%s: the stop is to be turned again, not %+v", class, r.Call)
+		}
+	}
+}
+
+func TestInvariant5WhatWaitedInDryRunIsNeverSentLater(t *testing.T) {
+	d := newDesk(t, "version: 1\nrules:\n  - name: stop-it\n    on: partial_fill\n    then:\n      - cancel_order: {}\n", func(o *lane.Options) { o.Mode = lane.DryRun })
+	d.set("E1", func(u *order.Update) { u.FilledQuantity = 50 })
+	d.postback("E1") // waits for the book
+	d.opts.Mode = lane.Live
+	d.start()
+	d.arm()
+	d.wait(10 * time.Second)
+	d.none()
+}
+
+func TestAPostbackOfYesterdayMovesNothing(t *testing.T) {
+	d := newDesk(t, stopRule, func(o *lane.Options) { o.Confirm = false })
+	d.set("E1", filled(75))
+	d.book["E1"].ExchangeUpdateTimestamp = d.now.Add(-24 * time.Hour)
+	d.book["E1"].OrderTimestamp = d.now.Add(-24 * time.Hour)
+	d.postback("E1")
+	d.wait(5 * time.Second)
+	d.none()
+	if kinds := d.kinds("E1"); len(kinds) != 0 {
+		t.Errorf("told %v", kinds)
+	}
+}
+
+func TestInvariant2AnOrderThatOnlyAForgeryNamedHidesNoAbsence(t *testing.T) {
+	d := newDesk(t, stopRule)
+	d.set("X1", filled(75))
+	d.forge("X1", func(*order.Update) {})
+	delete(d.book, "X1") // the broker never had it
+	d.wait(40 * time.Second)
+	d.set("E1", filled(75))
+	d.postback("E1")
+	d.readBook()
+	r := d.take(actions.Place)
+	d.refuse(r, actions.ClassAmbiguous)
+	d.wait(40 * time.Second)
+	if again := d.take(actions.Place); again.Call.Params.Tag != r.Call.Params.Tag {
+		t.Error("sent again with another tag")
+	}
+}
+
+func TestInvariant4AStopBehindWhatWasAnExitIsCancelled(t *testing.T) {
+	d := newDesk(t, stopRule)
+	d.set("E2", filled(75))
+	d.postback("E2")
+	d.readBook()
+	d.accept(d.take(actions.Place), "S1")
+	d.now = d.now.Add(time.Second)
+	d.set("E1", func(u *order.Update) { // it came first, and nobody told of it
+		u.TransactionType, u.Quantity = order.Sell, 150
+		filled(150)(u)
+		u.ExchangeUpdateTimestamp = d.now.Add(-time.Minute)
+		u.OrderTimestamp = u.ExchangeUpdateTimestamp
+	})
+	d.step(lane.Input{Control: &lane.Control{Verb: lane.Reconcile}})
+	d.readBook()
+	for _, r := range d.sends {
+		if r.Call.Method == actions.Cancel && r.Call.OrderID == "S1" {
+			return
+		}
+	}
+	t.Fatalf("the stop that would add to the short is to go, but %s", show(d.sends))
+}
+
+func TestAReadingThatFailedIsTriedAgain(t *testing.T) {
+	d := newDesk(t, stopRule)
+	d.step(lane.Input{Control: &lane.Control{Verb: lane.Reconcile}})
+	if !d.want.Book {
+		t.Fatal("no reading")
+	}
+	d.want.Book = false
+	d.step(lane.Input{Read: &lane.Read{Began: d.now, Ended: d.now, Err: &actions.Error{Class: actions.ClassAmbiguous}}})
+	for range 4 {
+		d.now = d.now.Add(time.Second)
+		d.step()
+	}
+	if !d.want.Book {
+		t.Error("whoever asked for the book still wants it")
+	}
+}
+
+func TestInvariant4AHandThatSellsWhatAStopSellsInTheSameSecondOpensNothing(t *testing.T) {
+	d, _ := entered(t, stopRule)
+	d.now = d.now.Add(2 * time.Second)
+	d.set("E2", filled(75))
+	d.postback("E2")
+	d.readBook()
+	d.accept(d.take(actions.Place), "S2")
+	d.now = d.now.Add(10 * time.Second)
+	sold := func(u *order.Update) { u.TransactionType = order.Sell; filled(75)(u) }
+	d.set("Z1", sold) // takes what E1 bought
+	d.now = d.now.Add(2 * time.Second)
+	d.set("S1", filled(75)) // and so does its stop: a race
+	d.set("Z2", sold)       // in the same second, what E2 bought
+	d.step(lane.Input{Control: &lane.Control{Verb: lane.Reconcile}})
+	d.readBook()
+	for _, r := range d.sends {
+		p := r.Call.Params
+		switch {
+		case r.Call.Method == actions.Cancel && r.Call.OrderID == "S2":
+		case r.Call.Method == actions.Place && p.OrderType == "MARKET" && p.TransactionType == order.Buy && p.Quantity == 75:
+		default:
+			t.Errorf("the surplus is bought back and the stop cancelled, not %s", show(d.sends))
+		}
+	}
+	if len(d.sends) != 2 {
+		t.Errorf("two changes, not %s", show(d.sends))
+	}
+}
