@@ -70,7 +70,7 @@ func (sv *server) wire(accounts []account, channels notify.Registry, hours *mark
 	for _, a := range accounts {
 		o.Accounts = append(o.Accounts, engine.AccountOptions{ID: a.user, Label: a.label, APIKey: a.apiKey, Broker: sv.broker(a),
 			Lane: lane.Options{Mode: lane.Mode(s.text("mode")), Confirm: s.text("confirm") == "true", Adopt: s.text("adopt") == "today",
-				Paper: a.onLoopback(), ChatID: s.env["TELEGRAM_CHAT_ID"], Rules: sv.rules, Reasons: kite.Reason}})
+				ChatID: s.env["TELEGRAM_CHAT_ID"], Rules: sv.rules, Reasons: kite.Reason}})
 	}
 	var err error
 	if sv.engine, err = engine.New(o); err != nil {

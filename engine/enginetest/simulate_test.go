@@ -166,7 +166,7 @@ func TestSimulateSeeds(t *testing.T) {
 	if *manySeeds > 0 {
 		t.SkipNow()
 	}
-	simulate(t, 1, 110)
+	simulate(t, 1, 91)
 }
 
 func TestSimulateMany(t *testing.T) {

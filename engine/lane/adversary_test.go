@@ -204,3 +204,24 @@ func TestInvariant4AHandThatSellsWhatAStopSellsInTheSameSecondOpensNothing(t *te
 		t.Errorf("two changes, not %s", show(d.sends))
 	}
 }
+
+func TestInvariant4ATargetThatTheBrokerWontShrinkIsReplaced(t *testing.T) {
+	d, _ := entered(t, strings.Replace(stopRule, "loss(20)", "80", 1)+targetRule)
+	d.accept(d.take(actions.Place), "T1")
+	d.set("P1", func(u *order.Update) { u.TransactionType, u.Quantity = order.Sell, 25; filled(25)(u) })
+	d.postback("P1")
+	d.readBook()
+	for _, r := range d.sends {
+		if r.Call.Method != actions.Modify {
+			t.Fatalf("both are shrunk, not %s", show(d.sends))
+		}
+		if r.Call.OrderID == "T1" {
+			d.sends = nil
+			d.refuse(r, actions.ClassFarPrice)
+			break
+		}
+	}
+	if r := d.take(actions.Cancel); r.Call.OrderID != "T1" {
+		t.Errorf("the target that sells too much is to go, not %s", r.Call.OrderID)
+	}
+}

@@ -194,8 +194,9 @@ func (l *Lane) refused(s *slot, r *actions.Request, e *actions.Error) {
 		so.Ended = true
 	case r.Call.Method == actions.Modify:
 		so.Sent.OrderType = "" // what it has now is not known to be ours
+		so.Stubborn = so.Stubborn || s.Kind == actions.SlotTarget
 	}
-	s.Blocked = mark(r.Call.Method, r.Call.OrderID, r.Call.Params)
+	s.Blocked, s.Refused = mark(r.Call.Method, r.Call.OrderID, r.Call.Params), e
 	switch {
 	case s.Kind == actions.SlotExit:
 		l.exitRefused(s, so, r, e)

@@ -63,7 +63,9 @@ func (l *Lane) adjust(s *slot, orders []live, want, total int64, params actions.
 		}
 		quantity := max(0, o.remaining+want-total)
 		total += quantity - o.remaining
-		if quantity == 0 || o.Mods >= modificationsMost {
+		// A target that the broker won't shrink is replaced: it could sell more than is open. A stop stays: none is worse.
+		stuck := o.Stubborn && s.Kind == actions.SlotTarget && quantity < o.remaining
+		if quantity == 0 || o.Mods >= modificationsMost || stuck {
 			steps = append(steps, l.cancelStep(s, o.slotOrder))
 			continue
 		}

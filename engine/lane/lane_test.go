@@ -764,3 +764,32 @@ func TestAStepClaimsNoMoreThanItsGrant(t *testing.T) {
 		t.Errorf("%d of 7 stops left in the end", sent)
 	}
 }
+
+func TestACancelledStopIsToldAlthoughATargetLives(t *testing.T) {
+	d := newDesk(t, stopRule+targetRule)
+	d.set("E1", filled(75))
+	d.readBook()
+	d.accept(d.take(actions.Place), "S1")
+	d.accept(d.take(actions.Place), "T1")
+	d.set("S1", func(u *order.Update) { u.Status = order.StatusCancelled })
+	d.readBook()
+	d.wait(15 * time.Second)
+	if told := strings.Join(d.tells, "\n"); !strings.Contains(told, "NOT PROTECTED") {
+		t.Fatalf("told %q", d.tells)
+	}
+}
+
+func TestGroupsClosedBeforeTheFirstArmingAreNotToldFlat(t *testing.T) {
+	d := newDesk(t, stopRule)
+	d.snap, d.rows = &journal.Snapshot{}, map[string]journal.Event{}
+	d.set("E1", filled(75))
+	d.now = d.now.Add(time.Second)
+	d.set("X1", func(u *order.Update) { u.TransactionType = "SELL"; filled(75)(u) })
+	d.now = d.now.Add(time.Minute)
+	d.start()
+	d.arm()
+	d.wait(10 * time.Second)
+	if len(d.rows) != 0 {
+		t.Fatalf("events: %v", d.kinds("E1"))
+	}
+}

@@ -25,7 +25,7 @@ func (l *Lane) observe() {
 		for _, g := range h.Groups {
 			l.observeFlat(g)
 			l.observeBare(g)
-			lasts = lasts || !g.Baseline && g.Open() > g.Covered()
+			lasts = lasts || !g.Baseline && l.bare(g) > 0
 		}
 		l.observeOrphans(k, h)
 		l.observeSurplus(k)
@@ -59,7 +59,7 @@ func (l *Lane) lookAgain() {
 func (l *Lane) nextLook(h *order.Holding) time.Time {
 	next := l.meta.Now.Add(sayEvery)
 	for _, g := range h.Groups {
-		if g.Baseline || g.Open() <= g.Covered() {
+		if g.Baseline || l.bare(g) <= 0 {
 			continue
 		}
 		t, ok := l.told[bareCause(g)]
@@ -105,7 +105,7 @@ func (l *Lane) observeFlat(g *order.Group) {
 	if g.Carried && g.Exited == 0 || g.Baseline && !l.armed {
 		return
 	}
-	cause := "flat " + g.Key.Instrument() + " " + g.Key.Product + " " + g.ID
+	cause := flatKey(g)
 	if g.Open() > 0 || g.Filled == 0 || g.Exited == 0 {
 		if l.flats[cause] && g.Open() > 0 { // it filled again: flat will be told anew
 			delete(l.flats, cause)
@@ -129,6 +129,22 @@ func firstOf(ids []string) string {
 	return ids[0]
 }
 
+func flatKey(g *order.Group) string {
+	return "flat " + g.Key.Instrument() + " " + g.Key.Product + " " + g.ID
+}
+
+// markFlat takes the groups that were closed before the first arming as told.
+func (l *Lane) markFlat() {
+	for _, k := range l.book.Keys() {
+		for _, g := range l.book.Holding(order.Claimed, k).Groups {
+			if g.Baseline && g.Open() == 0 && g.Exited > 0 {
+				l.flats[flatKey(g)] = true
+				l.dirty.flats[flatKey(g)] = true
+			}
+		}
+	}
+}
+
 // flatCause says by what a group went flat: the order that reduced it last.
 func (l *Lane) flatCause(g *order.Group) string {
 	o, ok := l.book.Order(g.LastExit)
@@ -138,21 +154,58 @@ func (l *Lane) flatCause(g *order.Group) string {
 	if o.Link != nil {
 		return string(o.Link.Role)
 	}
+	if role := l.placedAs(o); role != order.RoleUnknown {
+		return string(role)
+	}
 	if by := o.Row().PlacedBy; by != "" && by != l.o.Account {
 		return "broker"
 	}
 	return "person"
 }
 
+// bare is how much of a group has no live exit. Where a stop was wanted, a target beside it protects nothing.
+func (l *Lane) bare(g *order.Group) int64 {
+	wanted := false
+	for _, id := range l.byPlace[g.Key] {
+		s := l.slots[id]
+		wanted = wanted || s.Kind == actions.SlotStop && s.Group == g.ID
+	}
+	if !wanted {
+		return g.Open() - g.Covered()
+	}
+	protected := int64(0)
+	for _, c := range g.Live {
+		if c.Role != order.RoleTarget {
+			protected += c.Quantity
+		}
+	}
+	return max(0, g.Open()-protected)
+}
+
 func bareCause(g *order.Group) string {
 	return "unprotected " + g.Key.Instrument() + " " + g.Key.Product + " " + g.ID
+}
+
+// placedAs is what Backstop placed an order as, by its tag, before the broker's own channel has tied the two.
+func (l *Lane) placedAs(o *order.Order) order.Role {
+	for _, tag := range append([]string{o.Row().Tag}, o.Row().Tags...) {
+		if !actions.IsTag(tag) {
+			continue
+		}
+		if r, ok := l.requests[tag[2:]]; ok {
+			if s, ok := l.slots[r.Slot]; ok {
+				return slotRole(s.Kind)
+			}
+		}
+	}
+	return order.RoleUnknown
 }
 
 // observeBare tells an open quantity larger than its live exits, for as long as unprotected_after, whether or
 // not a rule meant to cover it.
 func (l *Lane) observeBare(g *order.Group) {
 	cause := bareCause(g)
-	bare := g.Open() - g.Covered()
+	bare := l.bare(g)
 	if bare <= 0 || g.Baseline || !l.o.Assume && (!l.armed || !l.o.Hours.IsOpen(g.Key.Exchange, l.meta.Now)) {
 		l.forget(cause)
 		return

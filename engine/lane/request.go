@@ -26,6 +26,9 @@ func asError(err error, target **actions.Error) bool { return errors.As(err, tar
 func (l *Lane) set(r *actions.Request, s actions.State, why string) {
 	if r.State != s || r.Why != why {
 		r.State, r.Why, r.Updated = s, why, l.meta.Now
+		if s == actions.Done {
+			r.Error = nil // an answer that was lost on the way is no error in the end
+		}
 		r.Told = false
 	}
 	l.touch(r)

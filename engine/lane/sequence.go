@@ -197,6 +197,10 @@ func (l *Lane) message(a *actions.Action, rule *rules.Rule, args rules.Args, dry
 		l.setAction(a, actions.Planned, "")
 		return
 	}
+	if m.ChatID == "" && l.o.Mode == DryRun {
+		l.setAction(a, actions.Planned, "no Telegram channel is set")
+		return
+	}
 	if m.ChatID == "" {
 		l.failAction(a, &actions.Error{Class: actions.ClassInternal, Op: "telegram", Message: "no Telegram channel is set", Hint: "set TELEGRAM_BOT_TOKEN and TELEGRAM_CHAT_ID"})
 		return
@@ -211,9 +215,6 @@ func (l *Lane) messageTo(to, text string, dry bool) actions.Message {
 	m := actions.Message{Type: "telegram", Text: text}
 	if dry && !l.o.Assume {
 		m.Text = "[dry-run] " + text
-	}
-	if l.o.Paper {
-		m.Text = "[PAPER] " + m.Text
 	}
 	if l.o.Rules == nil {
 		return m
@@ -378,6 +379,9 @@ func (l *Lane) refreshAction(a *actions.Action) {
 	}
 	if s, ok := l.slots[a.Slot]; ok {
 		state, why := l.slotState(s, a)
+		if state == actions.Done || state == actions.Planned {
+			l.echoOrder(s, a)
+		}
 		l.changeAction(a, state, why)
 		return
 	}
@@ -397,6 +401,13 @@ func (l *Lane) refreshAction(a *actions.Action) {
 		}
 	}
 	l.changeAction(a, actions.Combine(states), strings.Join(whys, ", "))
+}
+
+// echoOrder gives the words of later actions the order that the slot has live.
+func (l *Lane) echoOrder(s *slot, a *actions.Action) {
+	if orders := l.liveOrders(s); len(orders) > 0 && a.Args["order_id"] != orders[0].OrderID {
+		l.echo(a, map[string]any{"order_id": orders[0].OrderID})
+	}
 }
 
 func (l *Lane) changeAction(a *actions.Action, s actions.State, why string) {

@@ -53,12 +53,13 @@ type slot struct {
 	Owner     string      `json:"owner,omitempty"`  // the action that wished last
 	Assumed   []string    `json:"assumed,omitempty"`
 
-	Orders   []slotOrder `json:"orders,omitempty"`
-	Blocked  string      `json:"blocked,omitempty"` // the step that the broker refused; not asked again until it differs
-	Reread   time.Time   `json:"reread,omitzero"`   // nothing is derived before a reading that began after this
-	Replaced []time.Time `json:"replaced,omitempty"`
-	First    bool        `json:"first,omitempty"` // no order of it was ever live
-	Since    time.Time   `json:"since,omitzero"`  // of an exit
+	Orders   []slotOrder    `json:"orders,omitempty"`
+	Refused  *actions.Error `json:"refused,omitempty"` // what the broker said to the step that is blocked
+	Blocked  string         `json:"blocked,omitempty"` // the step that the broker refused; not asked again until it differs
+	Reread   time.Time      `json:"reread,omitzero"`   // nothing is derived before a reading that began after this
+	Replaced []time.Time    `json:"replaced,omitempty"`
+	First    bool           `json:"first,omitempty"` // no order of it was ever live
+	Since    time.Time      `json:"since,omitzero"`  // of an exit
 }
 
 // wish is what a rule wrote last. It is taken when the confirmed layer has reached what it stands on: until

@@ -32,7 +32,7 @@ func (l *Lane) say(cause, text string, how sayHow) {
 	}
 	t.Last = l.meta.Now
 	l.dirty.told[cause] = true
-	l.batch.Logs = append(l.batch.Logs, Log{"warn", text, []any{"account", l.o.Account}})
+	l.batch.Logs = append(l.batch.Logs, Log{"warn", text, nil})
 	if l.o.Assume {
 		return
 	}
@@ -69,8 +69,8 @@ func (l *Lane) selfTell(e *order.Event) {
 		l.say("refuted "+e.ID, fmt.Sprintf("REFUTED %s (%s): %s. Nothing was sent on it. If it is true after all, the next reading acts.",
 			e.OrderID, l.o.Account, e.Message), sayOnce)
 	case order.KindSessionExpired:
-		l.say("session", fmt.Sprintf("SESSION DEAD (%s): %s. Updates are still taken and decided; requests wait. Log in to Kite and set the new access token.",
-			l.o.Account, e.Message), sayAgain)
+		l.say("session", fmt.Sprintf("SESSION DEAD (%s): %s. Updates are still taken and decided; requests wait. Log in to Kite, set the new access token, restart Backstop.",
+			l.o.Account, sentence(e.Message)), sayAgain)
 	}
 }
 
@@ -104,12 +104,15 @@ func (l *Lane) slotNext(s *slot) (next, hint string) {
 			next += " (" + r.Why + ")"
 		}
 		if r.Error != nil {
-			return next + ": Zerodha said: " + r.Error.Message, r.Error.Hint
+			return next + ": Zerodha said: " + sentence(r.Error.Message), sentence(r.Error.Hint)
 		}
 		return next, ""
 	}
-	if a := l.actions[s.Owner]; a != nil && a.Error != nil {
-		return "Zerodha refused the stop: " + a.Error.Message, a.Error.Hint
+	if s.Wish != nil {
+		return "the stop waits for the order book to show the fill", ""
+	}
+	if e := s.Refused; e != nil {
+		return "Zerodha refused the stop: " + sentence(e.Message), sentence(e.Hint)
 	}
 	switch s.Left {
 	case "":
@@ -145,7 +148,7 @@ func (l *Lane) waitsText(r *actions.Request) string {
 	text += fmt.Sprintf(", for %s.", l.meta.Now.Sub(r.Created).Round(time.Second))
 	switch {
 	case r.Error != nil:
-		text += " Zerodha said: " + r.Error.Message + ". " + r.Error.Hint
+		text += " Zerodha said: " + sentence(r.Error.Message) + ". " + sentence(r.Error.Hint)
 	case r.State == actions.Unknown:
 		text += " Its answer was lost; the order book decides, nothing is sent twice."
 	}
@@ -171,11 +174,11 @@ func (l *Lane) tellFailed(a *actions.Action, r *actions.Request, e *actions.Erro
 			key = run.Event.Key
 		}
 	}
-	text := fmt.Sprintf("FAILED %s %s (%s): %s", what, key.Tradingsymbol, l.o.Account, e.Message)
+	text := fmt.Sprintf("FAILED %s %s (%s): %s", what, key.Tradingsymbol, l.o.Account, sentence(e.Message))
 	if g := l.openGroup(key); g != nil {
 		text += fmt.Sprintf(". Open %d, covered %d", g.Open(), g.Covered())
 	}
-	l.say("failed "+cause, strings.TrimSuffix(text, ".")+". "+e.Hint, sayOnce)
+	l.say("failed "+cause, text+". "+sentence(e.Hint), sayOnce)
 }
 
 // openGroup is the oldest open group of a place.
@@ -228,4 +231,13 @@ func (l *Lane) keptText(run *run) string {
 func (l *Lane) winningText(run *run) string {
 	return fmt.Sprintf("KEPT %s (%s): the stop that rule %s asked for was refused and its trigger lies on the winning side of the entry; nothing was sold. Check the sign of trigger_price.",
 		run.Event.Key.Tradingsymbol, l.o.Account, run.Rule)
+}
+
+// sentence is a broker's text or a hint without its full stop, begun with a capital letter, to stand among others.
+func sentence(text string) string {
+	text = strings.TrimRight(text, ". ")
+	if text == "" {
+		return ""
+	}
+	return strings.ToUpper(text[:1]) + text[1:]
 }

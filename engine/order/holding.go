@@ -181,8 +181,8 @@ func (b *Book) fill(h *Holding, o *Order) {
 		}
 		h.roles[o.ID] = o.Link.Role
 		return
-	case before*sign < 0: // opposite to what is held
-		can := min(left, max(before, -before, h.standing(-sign))) // what was exited twice leaves groups open beyond the position
+	case before*sign < 0, h.standing(-sign) > 0: // opposite to what is held; or to what is open, where it was exited twice
+		can := min(left, max(before, -before, h.standing(-sign)))
 		rest := h.reduce(o, own, can, average, told)
 		if rest > 0 {
 			h.parts[o.ID] = append(h.parts[o.ID], Part{Exit: true, Quantity: rest})

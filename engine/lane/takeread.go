@@ -1,0 +1,104 @@
+package lane
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"backstop/engine/journal"
+	"backstop/engine/order"
+)
+
+// readDoc is what the journal keeps of a reading: what it lacked. Its changes are updates beside it.
+type readDoc struct {
+	Began      time.Time `json:"began"`
+	Ended      time.Time `json:"ended"`
+	Rows       int       `json:"rows"`
+	Unreadable int       `json:"unreadable,omitempty"`
+	Missing    []string  `json:"missing,omitempty"`
+	Error      string    `json:"error,omitempty"`
+}
+
+// takeRead folds an order book: each difference is an update, and what it holds or lacks settles requests.
+func (l *Lane) takeRead(r *Read) {
+	l.reading = false
+	doc := readDoc{Began: r.Began, Ended: r.Ended, Rows: len(r.Rows), Unreadable: r.Unreadable}
+	if r.Err != nil {
+		doc.Error = r.Err.Error()
+		l.journalJSON(journal.InputRead, doc)
+		l.failures++
+		l.noteError(r.Err)
+		l.readNow = !l.meta.Dead && l.failures < readRetries // whoever asked for it wants it all the same
+		return
+	}
+	if order.DayOf(r.Began) != l.meta.Day {
+		l.readNow = true // begun before midnight: yesterday's book
+		return
+	}
+	l.failures = 0
+	l.sessionLives()
+	rows := slices.Clone(r.Rows)
+	slices.SortFunc(rows, func(a, b order.Update) int { return strings.Compare(a.OrderID, b.OrderID) })
+	arming := !l.armed && l.newBaseline()
+	held := map[string]bool{}
+	for i := range rows {
+		u := &rows[i]
+		u.Began, u.Received, u.Source = r.Began, l.meta.Now, order.SourceBook
+		held[u.OrderID] = true
+		_, known := l.book.Order(u.OrderID)
+		if ignored := l.fold(u, arming && !known && !l.o.Adopt && !u.OrderTimestamp.After(r.Began)); ignored == "" {
+			l.journalUpdate(u, "")
+		}
+	}
+	for _, o := range l.book.Orders() {
+		if !held[o.ID] && !o.Assumed && o.FirstSeen.Before(r.Began) && (o.Ahead() || o.Seen(order.Confirmed).Known) {
+			doc.Missing = append(doc.Missing, o.ID)
+		}
+	}
+	l.meta.LastGood = r.Began
+	l.goodReads = append(l.goodReads, r.Began)
+	if doc.Unreadable+len(doc.Missing) > 0 || l.anyUnknown() || arming {
+		l.journalJSON(journal.InputRead, doc)
+	}
+	l.wholeAgain(doc.Missing)
+	l.settleUnknown(r, len(rows) > 0 && len(doc.Missing) == 0 && r.Unreadable == 0)
+	l.refute(r)
+	l.arm(arming)
+}
+
+// wholeAgain asks for another reading where one lacked orders that the broker's own channels have shown: it may lack
+// others too, and whoever asked for it wants the whole book.
+func (l *Lane) wholeAgain(missing []string) {
+	for _, id := range missing {
+		if o, ok := l.book.Order(id); ok && o.Seen(order.Confirmed).Known {
+			l.partial++
+			l.readNow = l.partial <= readRetries
+			return
+		}
+	}
+	l.partial = 0
+}
+
+// newBaseline says whether the orders in the book are folded without events: at the first arming of an
+// account and when dry-run ends.
+func (l *Lane) newBaseline() bool {
+	return l.meta.ArmedMode == "" || l.meta.ArmedMode == DryRun && l.o.Mode != DryRun
+}
+
+// arm begins to act once book and overnight quantities are known.
+func (l *Lane) arm(baseline bool) {
+	if l.armed || !l.book.OvernightKnown() {
+		if baseline {
+			l.meta.ArmedMode = l.o.Mode
+		}
+		return
+	}
+	l.armed = true
+	l.markFlat()
+	l.lookEverywhere()
+	if baseline || l.meta.ArmedMode != l.o.Mode {
+		l.meta.ArmedMode = l.o.Mode
+	}
+	l.dirty.meta = true
+	l.tellBaseline()
+}
