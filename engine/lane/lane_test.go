@@ -793,3 +793,21 @@ func TestGroupsClosedBeforeTheFirstArmingAreNotToldFlat(t *testing.T) {
 		t.Fatalf("events: %v", d.kinds("E1"))
 	}
 }
+
+func TestAForgedExitThatMakesAGroupLookFlatKeepsNoStopAway(t *testing.T) {
+	d := newDesk(t, stopRule)
+	d.set("E1", func(*order.Update) {})
+	d.readBook()
+	d.now = d.now.Add(time.Second)
+	d.set("E1", filled(75)) // true, and its postback is lost
+	d.now = d.now.Add(time.Second)
+	d.set("X1", func(u *order.Update) { u.TransactionType = "SELL"; filled(75)(u) })
+	d.postback("X1") // forged: the book never shows it
+	delete(d.book, "X1")
+	d.now = d.now.Add(time.Second)
+	d.readBook()
+	d.wait(time.Minute)
+	if p := d.take(actions.Place).Call.Params; p.TransactionType != "SELL" || p.Quantity != 75 || p.OrderType != "SL" {
+		t.Fatalf("the stop is %+v", p)
+	}
+}
