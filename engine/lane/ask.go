@@ -199,7 +199,7 @@ func (l *Lane) refused(s *slot, r *actions.Request, e *actions.Error) {
 	s.Blocked, s.Refused = mark(r.Call.Method, r.Call.OrderID, r.Call.Params), e
 	switch {
 	case s.Kind == actions.SlotExit:
-		l.exitRefused(s, so, r, e)
+		l.exitRefused(s, r, e)
 		return
 	case r.Call.Method == actions.Modify && e.Class == actions.ClassModificationCap && so != nil:
 		so.Mods = modificationsMost // replaced from here on

@@ -280,7 +280,7 @@ func (l *Lane) closeExit(s *slot) {
 
 // exitRefused: a stop that can't be turned is cancelled and the quantity sold anew; an exit that is refused for
 // good gives the position back, so that the stop it took away is placed again first.
-func (l *Lane) exitRefused(s *slot, so *slotOrder, r *actions.Request, e *actions.Error) {
+func (l *Lane) exitRefused(s *slot, r *actions.Request, e *actions.Error) {
 	if r.Call.Method == actions.Modify {
 		if _, turned := l.slotOf(r.Call.OrderID); turned != nil {
 			turned.Stubborn = true
@@ -294,7 +294,6 @@ func (l *Lane) exitRefused(s *slot, so *slotOrder, r *actions.Request, e *action
 		l.tellFailed(nil, r, e)
 		return
 	}
-	_ = so
 	if r.Call.Method == actions.Cancel {
 		s.Reread, s.Blocked = l.meta.Now, ""
 		return

@@ -152,7 +152,7 @@ func (l *Lane) start(run *run, rule *rules.Rule, step *rules.Step) {
 	case "cancel_siblings":
 		l.cancelOrders(run, a, l.siblings(run, args), dry)
 	case "telegram":
-		l.message(a, rule, args, dry)
+		l.message(a, args, dry)
 	case "log":
 		text := args.Text("text")
 		l.batch.Logs = append(l.batch.Logs, Log{"info", text, []any{"rule", rule.Name, "account", l.o.Account, "order_id", run.Event.OrderID}})
@@ -189,7 +189,7 @@ func (l *Lane) failAction(a *actions.Action, e *actions.Error) {
 }
 
 // message queues a text for a channel; it never waits for a confirmation.
-func (l *Lane) message(a *actions.Action, rule *rules.Rule, args rules.Args, dry bool) {
+func (l *Lane) message(a *actions.Action, args rules.Args, dry bool) {
 	m := l.messageTo(args.Text("to"), args.Text("text"), dry)
 	m.Silent = args.Bool("silent")
 	a.Message = &m
@@ -206,7 +206,6 @@ func (l *Lane) message(a *actions.Action, rule *rules.Rule, args rules.Args, dry
 		return
 	}
 	l.setAction(a, actions.Waiting, "")
-	_ = rule
 }
 
 // messageTo addresses a text: to the channel named, else to alerts if that is Telegram, else to the only
