@@ -52,7 +52,6 @@ type Request struct {
 	Sent     time.Time `json:"sent_at,omitzero"`  // when the last attempt was claimed
 	Ended    time.Time `json:"ended_at,omitzero"` // when its answer came or was given up
 	NotUntil time.Time `json:"not_until,omitzero"`
-	Lapses   time.Time `json:"lapses_at,omitzero"`
 
 	Stands Standing `json:"stands,omitzero"` // what confirmed must have reached before it is released
 	// Absent counts the good book reads since Ended that held every known order and not this one's tag.

@@ -58,7 +58,6 @@ const (
 
 	WhySuperseded = "superseded"
 	WhyRefuted    = "refuted"
-	WhyLapsed     = "lapsed"
 	WhyFlat       = "flat"
 	WhyDayOver    = "day over"
 	WhyFinished   = "order finished"

@@ -25,7 +25,7 @@ type stage struct {
 
 // stages are what is left of a request's way once its claim is durable. The whole way, in order:
 //
-//	later, guard, lapse, finished, session, confirm, settle, pace, claim    in the lane, pure, one step
+//	later, guard, finished, session, confirm, settle, pace, claim    in the lane, pure, one step
 //	commit                                                                  in run.go
 //	after, send, record                                                     here
 //

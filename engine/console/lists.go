@@ -120,8 +120,7 @@ func (c *console) request(r *http.Request) (any, *problem) {
 		Stands   actions.Standing `json:"stands_on"`
 		EndedAt  stamp            `json:"ended_at"`
 		NotUntil stamp            `json:"not_until"`
-		LapsesAt stamp            `json:"lapses_at"`
-	}{newRequestRow(q), q.Slot, q.Stands, stamp(q.Ended), stamp(q.NotUntil), stamp(q.Lapses)}, nil
+	}{newRequestRow(q), q.Slot, q.Stands, stamp(q.Ended), stamp(q.NotUntil)}, nil
 }
 
 // positions come from the lanes' memory, sorted by place.

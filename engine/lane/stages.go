@@ -36,12 +36,6 @@ var stages = []stage{
 		}
 		return verdict{}
 	}},
-	{"lapse", func(l *Lane, r *actions.Request, _ *Grant) verdict {
-		if !r.Lapses.IsZero() && l.meta.Now.After(r.Lapses) {
-			return verdict{skip: actions.WhyLapsed}
-		}
-		return verdict{}
-	}},
 	{"finished", func(l *Lane, r *actions.Request, _ *Grant) verdict {
 		if o, ok := l.book.Order(r.Call.OrderID); ok && r.Call.Method != actions.Place && o.Seen(order.Confirmed).Terminal() {
 			return verdict{skip: actions.WhyFinished}
