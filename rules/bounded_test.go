@@ -14,13 +14,11 @@ func TestBounded(t *testing.T) {
 		w.Group.Orders = append(w.Group.Orders, w.Order)
 	}
 	heavy := ruleWith(t, strings.Repeat(`count(group.orders, .tradingsymbol matches "^(N+I*)+X$" or like(.tag, "*a*b*c*")) == 5 or `, 20)+"order.is_exit")
-	began := time.Now()
-	if ok, _, err := heavy.Match(w); ok || err != nil {
-		t.Error(ok, err)
-	}
-	if took := time.Since(began); took > 3*time.Second {
-		t.Errorf("took %v", took)
-	}
+	ends(t, "heavy", func() {
+		if ok, _, err := heavy.Match(w); ok || err != nil {
+			t.Error(ok, err)
+		}
+	})
 	for _, when := range []string{
 		strings.Repeat("(", 1900) + "true" + strings.Repeat(")", 1900),
 		strings.Repeat("(", 3000),
@@ -32,10 +30,24 @@ func TestBounded(t *testing.T) {
 		strings.Repeat("true and ", 440) + "true",
 		strings.Repeat("group.orders[0].tags", 190),
 	} {
-		began := time.Now()
-		_, _ = Parse("r.yaml", []byte("version: 1\nrules:\n  - name: r\n    on: fill\n    when: '"+when+"'\n    then: [cancel_order]\n"), testOptions())
-		if took := time.Since(began); took > 3*time.Second {
-			t.Errorf("%.20s… took %v", when, took)
-		}
+		ends(t, when, func() {
+			_, _ = Parse("r.yaml", []byte("version: 1\nrules:\n  - name: r\n    on: fill\n    when: '"+when+"'\n    then: [cancel_order]\n"), testOptions())
+		})
+	}
+}
+
+// ends fails the test where f hangs. The bound tells a hang from a slow machine under the race detector; how long a
+// thing takes is for a benchmark to say.
+func ends(t *testing.T, what string, f func()) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+	}()
+	select {
+	case <-done:
+	case <-time.After(2 * time.Minute):
+		t.Fatalf("%.20s… hangs", what)
 	}
 }

@@ -165,7 +165,7 @@ func TestProblemJSON(t *testing.T) {
 	}
 }
 
-// A large file with mistakes that YAML stops at is told in reasonable time.
+// A large file with mistakes that YAML stops at is told whole.
 func TestManyMistakes(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder
@@ -173,11 +173,11 @@ func TestManyMistakes(t *testing.T) {
 	for i := range 300 {
 		fmt.Fprintf(&b, "  - name: r%d\n    on: fill\n    when: order.tag == \"a: b\"\n    then:\n      - log: %sx\n", i, []string{"", "*", "\"a\" "}[i%3])
 	}
-	began := time.Now()
-	_, problems := Parse("r.yaml", []byte(b.String()), testOptions())
-	if len(problems) < 300 || time.Since(began) > 5*time.Second {
-		t.Errorf("%d problems in %v", len(problems), time.Since(began))
-	}
+	ends(t, "many mistakes", func() {
+		if _, problems := Parse("r.yaml", []byte(b.String()), testOptions()); len(problems) < 300 {
+			t.Errorf("%d problems", len(problems))
+		}
+	})
 }
 
 // Every character of a decoded value is found where it stands in the file, whichever way it is written.
