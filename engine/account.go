@@ -12,8 +12,9 @@ import (
 
 // account is one account's goroutine with what serves it.
 type account struct {
-	id  string
-	dry bool // mode dry-run: nothing leaves
+	id     string
+	apiKey string // whose secret signs this account's postbacks
+	dry    bool   // mode dry-run: nothing leaves
 
 	inbox    *inbox
 	pacer    *Pacer

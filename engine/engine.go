@@ -151,7 +151,7 @@ func (e *Engine) add(ao *AccountOptions, o *Options, pacer *Pacer) error {
 		e.rules.CompareAndSwap(nil, lo.Rules)
 	}
 	m := e.metrics.of(ao.ID)
-	a := &account{id: ao.ID, dry: lo.Mode == lane.DryRun, inbox: newInbox(), pacer: pacer, messages: e.messages, metrics: m,
+	a := &account{id: ao.ID, apiKey: ao.APIKey, dry: lo.Mode == lane.DryRun, inbox: newInbox(), pacer: pacer, messages: e.messages, metrics: m,
 		log: e.log.With("account", ao.ID), clock: e.now, alert: o.Alert, alerting: make(chan struct{}, 1),
 		peeks: make(chan chan lane.View), finish: make(chan struct{}), quiet: make(chan struct{}), quieted: make(chan struct{}), done: make(chan struct{})}
 	a.turner = NewTurner(timedJournal{o.Store, m.commits}, lo)
@@ -274,6 +274,9 @@ var _ reconcile.Reader = (*Engine)(nil)
 // unknownUser is why an update of a user whom nobody declared changes nothing.
 const unknownUser = "unknown user"
 
+// foreignUser is why an update changes nothing that names a user of another api_key than the one that signed it.
+const foreignUser = "another api_key's user"
+
 // Submit gives a pushed update to its account's lane and returns when it is durable: ignored says why it changed
 // nothing, or "". An update of an unknown user is kept with that reason. With an error nothing was acknowledged
 // (ErrJournal, ErrInvariant, ErrClosing), except that ctx may end while the commit goes on.
@@ -285,17 +288,40 @@ func (e *Engine) Submit(ctx context.Context, u order.Update) (ignored string, er
 	}
 	a := e.byID[u.Account]
 	if a == nil {
-		if err := e.keep(ctx, &u, unknownUser); err != nil {
-			return "", err
-		}
-		e.metrics.updates.WithLabelValues("", string(u.Source), ignoredClass(unknownUser)).Inc()
-		return unknownUser, nil
+		return e.setAside(ctx, &u, unknownUser)
 	}
 	reply := make(chan answer, 1)
 	if err := a.inbox.submit(ctx, e.closing, entry{input: lane.Input{Update: &u}, arrived: e.now(), reply: reply}); err != nil {
 		return "", err
 	}
 	return wait(ctx, reply)
+}
+
+// SubmitSigned is Submit for an update whose sender proved to know the api_secret of apiKey. The signature covers no
+// user id, so an update that names a user of another api_key is nobody's word for that user: it is kept with its reason,
+// and folded into nothing, whatever the settings say of confirming.
+func (e *Engine) SubmitSigned(ctx context.Context, apiKey string, u order.Update) (ignored string, err error) {
+	a := e.byID[u.Account]
+	if a == nil || a.apiKey == apiKey {
+		return e.Submit(ctx, u)
+	}
+	why := foreignUser + ": " + u.Account
+	u.Account = "" // not among the rows of an account that never took it
+	return e.setAside(ctx, &u, why)
+}
+
+// setAside keeps an update that no lane takes, with its reason.
+func (e *Engine) setAside(ctx context.Context, u *order.Update, why string) (ignored string, err error) {
+	select {
+	case <-e.closing:
+		return "", ErrClosing
+	default:
+	}
+	if err := e.keep(ctx, u, why); err != nil {
+		return "", err
+	}
+	e.metrics.updates.WithLabelValues("", string(u.Source), ignoredClass(why)).Inc()
+	return why, nil
 }
 
 // Control gives a person's word to an account's lane and returns when it is durable.

@@ -143,7 +143,10 @@ func ignoredClass(why string) string {
 	if why == "" {
 		return "none"
 	}
-	for _, class := range []string{"duplicate", "stale", "impossible", "refuted", "unknown user"} {
+	if strings.HasPrefix(why, foreignUser) {
+		return "foreign_user"
+	}
+	for _, class := range []string{"duplicate", "stale", "impossible", "refuted", unknownUser} {
 		if strings.HasPrefix(why, class) {
 			return strings.ReplaceAll(class, " ", "_")
 		}

@@ -80,7 +80,7 @@ func (sv *server) wire(accounts []account, channels notify.Registry, hours *mark
 	if err != nil {
 		return misuse("%s: %v", s.origin("trusted_proxies"), err)
 	}
-	sv.receiver, err = postback.New(postback.Options{Doors: doors(accounts), Submit: sv.engine.Submit, TrustedProxies: proxies,
+	sv.receiver, err = postback.New(postback.Options{Doors: doors(accounts), Submit: sv.engine.SubmitSigned, TrustedProxies: proxies,
 		Observe: observe(metrics), Log: sv.log})
 	if err != nil {
 		return misuse("%v", err)

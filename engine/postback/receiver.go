@@ -41,10 +41,12 @@ type Door struct {
 	Check func(body []byte, received time.Time) (order.Update, error)
 }
 
-// Submit makes an update durable. It returns when the commit is done, with the reason where the update changes
-// nothing (which is acknowledged like any other), or an error where it is not known to be durable: the sender gets
-// 503. The context ends after 2.5 s; it does not end when the sender goes away, since the broker sends only once.
-type Submit func(ctx context.Context, u order.Update) (ignored string, err error)
+// Submit makes an update durable that came in through the door of that key: whoever signed it knows that door's secret
+// and no other, so an update that names a user of another door must change nothing. It returns when the commit is done,
+// with the reason where the update changes nothing (which is acknowledged like any other), or an error where it is not
+// known to be durable: the sender gets 503. The context ends after 2.5 s; it does not end when the sender goes away,
+// since the broker sends only once.
+type Submit func(ctx context.Context, key string, u order.Update) (ignored string, err error)
 
 // Options are a receiver's settings. Submit is needed.
 type Options struct {
@@ -140,7 +142,7 @@ func (r *Receiver) serve(w http.ResponseWriter, q *http.Request) answer {
 	u, err := door.Check(body, r.now())
 	switch {
 	case err == nil:
-		return r.accept(q, u)
+		return r.accept(q, door.Key, u)
 	case errors.Is(err, ErrChecksum):
 		return r.wrongChecksum(q)
 	case errors.Is(err, ErrMalformed):
@@ -169,13 +171,13 @@ func (r *Receiver) door(path string) (*Door, bool) {
 }
 
 // accept waits until the update is durable.
-func (r *Receiver) accept(q *http.Request, u order.Update) answer {
+func (r *Receiver) accept(q *http.Request, key string, u order.Update) answer {
 	beginAnswer(q)
 	// Not the request's context: the broker hangs up after 2 to 3 s and never sends again (kite-facts 1.3), so what
 	// was received must not be dropped with the connection.
 	ctx, cancel := context.WithTimeout(context.Background(), submitTimeout)
 	defer cancel()
-	if _, err := r.submit(ctx, u); err != nil {
+	if _, err := r.submit(ctx, key, u); err != nil {
 		return notDurable
 	}
 	return success

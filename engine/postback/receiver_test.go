@@ -45,7 +45,7 @@ func doors(keys ...string) []Door {
 	return out
 }
 
-func taken(context.Context, order.Update) (string, error) { return "", nil }
+func taken(context.Context, string, order.Update) (string, error) { return "", nil }
 
 func receiver(t testing.TB, o Options) *Receiver {
 	t.Helper()
@@ -96,7 +96,7 @@ func wantEnvelope(t *testing.T, name string, code int, header http.Header, body 
 func TestEveryAnswerOfTheContract(t *testing.T) {
 	t.Parallel()
 	var updates atomic.Int64
-	submit := func(_ context.Context, u order.Update) (string, error) {
+	submit := func(_ context.Context, _ string, u order.Update) (string, error) {
 		if string(u.Raw) == "full disk" {
 			return "", errors.New("disk full: /var/lib/backstop")
 		}
@@ -230,7 +230,7 @@ func TestEachAnswerIsObserved(t *testing.T) {
 	var codes []int
 	r := receiver(t, Options{
 		Now: func() time.Time { return clock },
-		Submit: func(context.Context, order.Update) (string, error) {
+		Submit: func(context.Context, string, order.Update) (string, error) {
 			clock = clock.Add(3 * time.Millisecond)
 			return "", nil
 		},
@@ -252,7 +252,7 @@ func TestEachAnswerIsObserved(t *testing.T) {
 func TestTheUpdateKeepsTheRawBody(t *testing.T) {
 	t.Parallel()
 	var raws []string
-	r := receiver(t, Options{Submit: func(_ context.Context, u order.Update) (string, error) {
+	r := receiver(t, Options{Submit: func(_ context.Context, _ string, u order.Update) (string, error) {
 		raws = append(raws, string(u.Raw))
 		return "", nil
 	}})

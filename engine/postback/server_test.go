@@ -113,7 +113,7 @@ func serving(t *testing.T, o Options, test func(t *testing.T, p *pipes, stop fun
 func TestInvariant3NothingIsAnsweredBeforeItIsDurable(t *testing.T) {
 	t.Parallel()
 	commit := make(chan error)
-	serving(t, Options{Submit: func(ctx context.Context, _ order.Update) (string, error) {
+	serving(t, Options{Submit: func(ctx context.Context, _ string, _ order.Update) (string, error) {
 		select {
 		case err := <-commit:
 			return "", err
@@ -150,7 +150,7 @@ func TestInvariant3NothingIsAnsweredBeforeItIsDurable(t *testing.T) {
 func TestAnUpdateOutlivesItsSender(t *testing.T) {
 	t.Parallel()
 	done := false
-	serving(t, Options{Submit: func(ctx context.Context, _ order.Update) (string, error) {
+	serving(t, Options{Submit: func(ctx context.Context, _ string, _ order.Update) (string, error) {
 		select {
 		case <-time.After(time.Second):
 			done = true
@@ -250,7 +250,7 @@ func TestPipelinedRequestsAreAnsweredInTurn(t *testing.T) {
 
 func TestShutdownLosesNone(t *testing.T) {
 	t.Parallel()
-	serving(t, Options{Submit: func(context.Context, order.Update) (string, error) {
+	serving(t, Options{Submit: func(context.Context, string, order.Update) (string, error) {
 		time.Sleep(2 * time.Second)
 		return "", nil
 	}}, func(t *testing.T, p *pipes, stop func(), served <-chan error) {
@@ -316,7 +316,7 @@ func TestAfterCloseTheHandlerRefuses(t *testing.T) {
 func TestShutdownEndsThoughAPostbackHangs(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})
-	serving(t, Options{Submit: func(context.Context, order.Update) (string, error) {
+	serving(t, Options{Submit: func(context.Context, string, order.Update) (string, error) {
 		<-release // against the contract: it does not heed its context
 		return "", nil
 	}}, func(t *testing.T, p *pipes, stop func(), served <-chan error) {

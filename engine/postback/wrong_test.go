@@ -32,7 +32,7 @@ func TestARightChecksumAlwaysPasses(t *testing.T) {
 	t.Parallel()
 	clock := time.Date(2026, 11, 23, 10, 0, 0, 0, order.IST)
 	submitted := 0
-	r := receiver(t, Options{Now: func() time.Time { return clock }, Submit: func(context.Context, order.Update) (string, error) {
+	r := receiver(t, Options{Now: func() time.Time { return clock }, Submit: func(context.Context, string, order.Update) (string, error) {
 		submitted++
 		return "", nil
 	}})
