@@ -24,6 +24,7 @@ type account struct {
 	metrics  *accountMetrics
 	log      *slog.Logger
 	clock    func() time.Time
+	crash    crash
 	alert    func(text string)
 
 	// Of the goroutine alone.

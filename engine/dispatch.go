@@ -15,6 +15,7 @@ type senders struct {
 	broker  actions.Broker
 	post    func(lane.Input)
 	metrics *accountMetrics
+	crash   crash
 
 	ctx    context.Context // ends with the last grace of a shutdown: what then still hangs ends ambiguously
 	cancel context.CancelFunc
@@ -25,8 +26,8 @@ type senders struct {
 	idle   chan struct{} // closed while none flies
 }
 
-func newSenders(broker actions.Broker, post func(lane.Input), m *accountMetrics) *senders {
-	s := &senders{broker: broker, post: post, metrics: m, flying: map[string]chan struct{}{}, idle: make(chan struct{})}
+func newSenders(broker actions.Broker, post func(lane.Input), m *accountMetrics, c crash) *senders {
+	s := &senders{broker: broker, post: post, metrics: m, crash: c, flying: map[string]chan struct{}{}, idle: make(chan struct{})}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	close(s.idle)
 	return s

@@ -72,7 +72,7 @@ func TestOutcomeByClass(t *testing.T) {
 				got := make(chan lane.Outcome, 2)
 				m, _ := newEngineMetrics(nil)
 				s := newSenders(&broker{do: func(ctx context.Context, _ actions.Call) (string, error) { return c.do(ctx) }},
-					func(in lane.Input) { got <- *in.Outcome }, m.of("A"))
+					func(in lane.Input) { got <- *in.Outcome }, m.of("A"), nil)
 				began := time.Now()
 				s.start(actions.Request{ID: "r", Attempts: 3, Call: actions.Call{Method: c.method}})
 				out := <-got
@@ -193,7 +193,7 @@ func TestTheSameRequestWaitsForItsEarlierAttempt(t *testing.T) {
 			time.Sleep(time.Second)
 			flying.Store(false)
 			return "1", nil
-		}}, func(in lane.Input) { got = append(got, in.Outcome.Attempt) }, m.of("A"))
+		}}, func(in lane.Input) { got = append(got, in.Outcome.Attempt) }, m.of("A"), nil)
 		for i := range 3 {
 			s.start(actions.Request{ID: "r", Attempts: i + 1})
 		}

@@ -50,6 +50,9 @@ type Options struct {
 	Log        *slog.Logger      // nil: none
 	Now        func() time.Time  // nil: time.Now
 	Registerer prometheus.Registerer
+
+	// Crash is called at each CrashPoint and need not return: tests of crashes end the process there. nil in production.
+	Crash func(point string)
 }
 
 // ErrClosing means that the engine is shutting down: nothing of the call is durable.
@@ -72,6 +75,7 @@ type Engine struct {
 	always      bool
 	log         *slog.Logger
 	now         func() time.Time
+	crash       crash
 	rules       atomic.Pointer[rules.Set]
 
 	ran     atomic.Bool
@@ -80,7 +84,7 @@ type Engine struct {
 
 // New builds the engine and reads every account's lane back from the store. Nothing runs before Run.
 func New(o Options) (*Engine, error) {
-	e := &Engine{byID: map[string]*account{}, store: o.Store, hours: o.Hours, always: o.MarketAlways, log: o.Log, now: o.Now, closing: make(chan struct{})}
+	e := &Engine{byID: map[string]*account{}, store: o.Store, hours: o.Hours, always: o.MarketAlways, log: o.Log, now: o.Now, crash: o.Crash, closing: make(chan struct{})}
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
 	}
@@ -152,19 +156,20 @@ func (e *Engine) add(ao *AccountOptions, o *Options, pacer *Pacer) error {
 	}
 	m := e.metrics.of(ao.ID)
 	a := &account{id: ao.ID, apiKey: ao.APIKey, dry: lo.Mode == lane.DryRun, inbox: newInbox(), pacer: pacer, messages: e.messages, metrics: m,
-		log: e.log.With("account", ao.ID), clock: e.now, alert: o.Alert, alerting: make(chan struct{}, 1),
+		log: e.log.With("account", ao.ID), clock: e.now, crash: e.crash, alert: o.Alert, alerting: make(chan struct{}, 1),
 		peeks: make(chan chan lane.View), finish: make(chan struct{}), quiet: make(chan struct{}), quieted: make(chan struct{}), done: make(chan struct{})}
-	a.turner = NewTurner(timedJournal{o.Store, m.commits}, lo)
+	a.turner = NewTurner(timedJournal{o.Store, m.commits, e.crash}, lo)
 	if ao.build != nil {
 		a.turner.build = ao.build
 	}
-	a.senders = newSenders(ao.Broker, a.post, m)
+	a.senders = newSenders(ao.Broker, a.post, m, e.crash)
 	a.reads = newReads(ao.Broker, pacer, a.post, e.now)
 	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
 	defer cancel()
 	if err := a.turner.Load(ctx, e.now()); err != nil {
 		return fmt.Errorf("engine: %w", err)
 	}
+	e.crash.at(CrashLoad)
 	a.look()
 	e.accounts = append(e.accounts, a)
 	e.brokers = append(e.brokers, ao.Broker)
@@ -234,7 +239,7 @@ func (a *account) shutdown(hard context.Context) {
 
 // listing is what keeps the engine's list of instruments.
 func (e *Engine) listing() *listing {
-	l := &listing{instruments: e.instruments, store: e.store, log: e.log, now: e.now, loaded: func() {
+	l := &listing{instruments: e.instruments, store: e.store, log: e.log, now: e.now, crash: e.crash, loaded: func() {
 		for _, a := range e.accounts {
 			a.post(lane.Input{Loaded: true})
 		}

@@ -20,6 +20,7 @@ type listing struct {
 	loaded      func() // tells the lanes
 	log         *slog.Logger
 	now         func() time.Time
+	crash       crash
 
 	older *list // kept from an earlier day: used when today's can't be had
 }
@@ -158,6 +159,7 @@ func (s *listing) fetch(ctx context.Context) error {
 func (s *listing) save(ctx context.Context, l *list) error {
 	return s.store.SaveInstruments(ctx, l.day, func(add func(order.Instrument) error) error {
 		for _, r := range l.rows {
+			s.crash.at(CrashInstruments)
 			if err := add(l.instrument(r)); err != nil {
 				return err
 			}

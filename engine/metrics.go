@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -158,10 +159,15 @@ func ignoredClass(why string) string {
 type timedJournal struct {
 	Journal
 	commits prometheus.Observer
+	crash   crash
 }
 
 // Commit is the journal's.
 func (t timedJournal) Commit(ctx context.Context, c *journal.Commit) error {
+	if slices.ContainsFunc(c.Inputs, func(in journal.Input) bool { return in.Kind == journal.InputOutcome }) {
+		t.crash.at(CrashOutcome)
+	}
+	t.crash.at(CrashCommit)
 	began := time.Now()
 	defer func() { t.commits.Observe(time.Since(began).Seconds()) }()
 	return t.Journal.Commit(ctx, c)

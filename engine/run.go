@@ -178,6 +178,9 @@ func (a *account) tried(now time.Time, entries []entry) error {
 	}
 	batch, err := a.turner.Turn(ctx, now, grant, inputs)
 	if err == nil {
+		if len(entries) > 0 {
+			a.crash.at(CrashAnswer)
+		}
 		a.release(batch, entries, hold)
 		return nil
 	}
@@ -206,6 +209,9 @@ func (a *account) release(b lane.Batch, entries []entry, hold *Hold) {
 		if entries[i].input.Update != nil {
 			a.metrics.answered(now.Sub(entries[i].arrived))
 		}
+	}
+	if len(b.Sends) > 0 {
+		a.crash.at(CrashRelease)
 	}
 	a.releaseSends(now, b.Sends, hold)
 	for i := range b.Messages {

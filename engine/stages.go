@@ -56,6 +56,7 @@ func sendStage(ctx context.Context, s *senders, a *attempt) {
 		a.err = &actions.Error{Class: actions.ClassDown, Op: op, Message: "not sent: shutting down"}
 		return
 	}
+	s.crash.at(CrashSend)
 	began := time.Now()
 	orderID, err := call(ctx, sendTimeout, func(ctx context.Context) (string, error) { return s.broker.Do(ctx, a.request.Call) })
 	a.took = time.Since(began)
@@ -67,6 +68,7 @@ func sendStage(ctx context.Context, s *senders, a *attempt) {
 
 // recordStage gives the outcome back to the lane, whose next step makes it durable.
 func recordStage(_ context.Context, s *senders, a *attempt) {
+	s.crash.at(CrashRecord)
 	class := actions.ClassNone
 	if a.err != nil {
 		class = a.err.Class

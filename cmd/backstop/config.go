@@ -75,6 +75,7 @@ type settings struct {
 	values map[string]value
 	file   *settingsFile // nil where there is none
 	env    environment
+	tests  testHooks
 }
 
 // settingFlags gives a command the flags of these settings.

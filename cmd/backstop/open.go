@@ -24,7 +24,7 @@ var stores = map[string]struct {
 }{
 	"sqlite": {
 		func(ctx context.Context, s *settings) (journal.Store, error) {
-			return sqlite.Open(ctx, s.text("data"), sqlite.Options{})
+			return sqlite.Open(ctx, s.text("data"), sqlite.Options{Crash: s.tests.crash})
 		},
 		func(ctx context.Context, s *settings) (journal.Store, error) {
 			return sqlite.OpenReadOnly(ctx, s.text("data"))

@@ -20,7 +20,7 @@ import (
 type paperOptions struct {
 	listen, postbackURL                  string
 	user, apiKey, apiSecret, accessToken string
-	faults, script                       string
+	faults, script, record               string
 	seed                                 uint64
 	walk, asJSON                         bool
 }
@@ -50,6 +50,7 @@ POST /paper/price does. It stands in for Telegram too and prints the messages. I
 	f.StringVar(&o.accessToken, "access-token", "paper_token", "access token of the day")
 	f.StringVar(&o.faults, "faults", "", "what goes wrong, such as lose=0.1,late=0.3/2s,reply_lost=0.05")
 	f.StringVar(&o.script, "script", "", "file with a course of prices")
+	f.StringVar(&o.record, "record", "", "append each postback that was answered 2xx to this file, one a line")
 	f.BoolVar(&o.walk, "walk", false, "prices walk at random")
 	f.Uint64Var(&o.seed, "seed", 1, "seed of the walk and of the faults (means --walk)")
 	f.BoolVar(&o.asJSON, "json", false, "print the addresses as one JSON object")
@@ -81,12 +82,17 @@ func (p *program) paper(ctx context.Context, o paperOptions) error {
 	if err != nil {
 		return err
 	}
+	sent, endRecord, err := recordTo(o.record)
+	if err != nil {
+		return err
+	}
+	defer endRecord()
 	listener, err := net.Listen("tcp", o.listen)
 	if err != nil {
 		return misuse("--listen: %v", listenProblem(o.listen, err))
 	}
 	injector := paper.NewInjector(o.seed, faults)
-	postbacks := paper.NewPostbacks(x, paper.PostbackOptions{URLs: map[string]string{o.apiKey: o.postbackURL}, Injector: injector})
+	postbacks := paper.NewPostbacks(x, paper.PostbackOptions{URLs: map[string]string{o.apiKey: o.postbackURL}, Injector: injector, OnSent: sent})
 	defer postbacks.Close()
 	exchange := paper.NewServer(x, paper.ServerOptions{Injector: injector, Postbacks: postbacks})
 	mux := http.NewServeMux()
@@ -127,6 +133,22 @@ func (p *program) paper(ctx context.Context, o paperOptions) error {
 			return nil
 		}
 	}
+}
+
+// recordTo appends each acknowledged postback to the file; "" is nowhere.
+func recordTo(name string) (sent func(push paper.Push, status int), end func(), err error) {
+	if name == "" {
+		return nil, func() {}, nil
+	}
+	file, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, nil, misuse("--record: %v", err)
+	}
+	return func(push paper.Push, status int) {
+		if status/100 == 2 {
+			_, _ = file.Write(append(push.PostbackBody(), '\n')) // one write a line: lines of several users don't mix
+		}
+	}, func() { _ = file.Close() }, nil
 }
 
 // feed is where prices come from; nil where they stand still.

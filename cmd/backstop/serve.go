@@ -53,6 +53,9 @@ func (p *program) serve(ctx context.Context, s *settings, verbose bool) error {
 	if err != nil {
 		return err
 	}
+	if s.tests, err = s.testHooks(accounts); err != nil {
+		return err
+	}
 	set, err := p.rulesToRun(s.text("rules"), true)
 	if err != nil {
 		return err

@@ -66,7 +66,7 @@ func (sv *server) wire(accounts []account, channels notify.Registry, hours *mark
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	o := engine.Options{Store: sv.store, Channels: map[string]actions.Channel(channels), Hours: hours,
 		MarketAlways: s.text("market_hours") == "always", ReconcileSpec: s.text("reconcile"), Log: sv.log, Registerer: metrics,
-		Alert: sv.alert(channels)}
+		Alert: sv.alert(channels), Now: s.tests.now, Crash: s.tests.crash}
 	for _, a := range accounts {
 		o.Accounts = append(o.Accounts, engine.AccountOptions{ID: a.user, Label: a.label, APIKey: a.apiKey, Broker: sv.broker(a),
 			Lane: lane.Options{Mode: lane.Mode(s.text("mode")), Confirm: s.text("confirm") == "true", Adopt: s.text("adopt") == "today",
@@ -80,7 +80,7 @@ func (sv *server) wire(accounts []account, channels notify.Registry, hours *mark
 	if err != nil {
 		return misuse("%s: %v", s.origin("trusted_proxies"), err)
 	}
-	sv.receiver, err = postback.New(postback.Options{Doors: doors(accounts), Submit: sv.engine.SubmitSigned, TrustedProxies: proxies,
+	sv.receiver, err = postback.New(postback.Options{Doors: doors(accounts), Submit: sv.engine.SubmitSigned, TrustedProxies: proxies, Now: s.tests.now,
 		Observe: observe(metrics), Log: sv.log})
 	if err != nil {
 		return misuse("%v", err)

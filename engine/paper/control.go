@@ -30,6 +30,16 @@ type controlRequest struct {
 	Refusal       string            `json:"refusal"`
 	Holding       *Holding          `json:"holding"`
 	On            bool              `json:"on"`
+	APISecret     string            `json:"api_secret"`
+	AccessToken   string            `json:"access_token"`
+	Fills         []controlFill     `json:"fills"`
+}
+
+// controlFill is one of several fills.
+type controlFill struct {
+	OrderID  string  `json:"order_id"`
+	Quantity int     `json:"quantity"`
+	Price    float64 `json:"price"` // rupees
 }
 
 func (c controlRequest) values() url.Values {
@@ -75,6 +85,17 @@ func (s *Server) controls() {
 		return true, x.SetCircuit(c.Exchange, c.Tradingsymbol, c.Lower, c.Upper)
 	})
 	post("fill", func(c controlRequest) (any, error) { return true, x.Fill(c.OrderID, c.Quantity, c.Price) })
+	post("fills", func(c controlRequest) (any, error) {
+		filled, failures := 0, []string{}
+		for _, f := range c.Fills {
+			if err := x.Fill(f.OrderID, f.Quantity, f.Price); err != nil {
+				failures = append(failures, err.Error())
+				continue
+			}
+			filled++
+		}
+		return map[string]any{"filled": filled, "failed": failures}, nil
+	})
 	post("reject", func(c controlRequest) (any, error) { return true, asError(x.Reject(c.OrderID, c.Text)) })
 	post("cancel", func(c controlRequest) (any, error) { return true, asError(x.ExchangeCancel(c.OrderID, c.Text)) })
 	post("reject_next", func(c controlRequest) (any, error) { x.RejectNext(c.User, c.Text); return true, nil })
@@ -106,6 +127,16 @@ func (s *Server) controls() {
 	post("end_of_day", func(controlRequest) (any, error) { x.EndOfDay(); return true, nil })
 	post("next_day", func(controlRequest) (any, error) { x.NextDay(); return true, nil })
 
+	post("account", func(c controlRequest) (any, error) {
+		if c.User == "" || c.APIKey == "" || c.APISecret == "" {
+			return nil, missing("user, api_key or api_secret")
+		}
+		x.AddAccount(c.User, c.APIKey, c.APISecret, c.AccessToken)
+		if p := s.options.Postbacks; p != nil && c.URL != "" {
+			p.SetURL(c.APIKey, c.URL)
+		}
+		return true, nil
+	})
 	post("kill_sessions", func(c controlRequest) (any, error) { x.KillSessions(c.User); return true, nil })
 	post("request_token", func(c controlRequest) (any, error) {
 		token := x.RequestToken(c.User, c.APIKey)

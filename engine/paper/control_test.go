@@ -39,6 +39,11 @@ func TestControl(t *testing.T) {
 	a, b, c := mustPlace(t, x, "tag", "a"), mustPlace(t, x, "tag", "b"), mustPlace(t, x, "tag", "c")
 	post("fill", `{"order_id":"%s","quantity":65,"price":99}`, a)
 	post("reject", `{"order_id":"%s","text":"no"}`, b)
+	if got := post("fills", `{"fills":[{"order_id":"%s","quantity":65},{"order_id":"none","quantity":1}]}`, a); !strings.Contains(got, `"filled":0`) || !strings.Contains(got, "no order none") {
+		t.Errorf("fills of a finished and an unknown order: %s", got)
+	}
+	post("account", `{"user":"ZZ0001","api_key":"second","api_secret":"s","access_token":"t","url":"%s"}`, r.URL)
+	equal(t, "accounts", fmt.Sprint(x.Users()), "[AB1234 ZZ0001]")
 	post("cancel", `{"order_id":"%s","text":"LPP"}`, c)
 	equal(t, "pushed", r.take(t, 3), "a COMPLETE, b REJECTED, c CANCELLED")
 	post("circuit", `{`+nifty+`,"lower":50,"upper":200}`)

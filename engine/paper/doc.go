@@ -53,6 +53,7 @@
 //	POST depth         {exchange, tradingsymbol, quantity}
 //	POST circuit       {exchange, tradingsymbol, lower, upper}
 //	POST fill          {order_id, quantity, price}      price 0: its limit
+//	POST fills         {fills: [{order_id, quantity, price}, …]}   many at once: how many filled, and why others did not
 //	POST reject        {order_id, text}                 ends REJECTED
 //	POST cancel        {order_id, text}                 ends CANCELLED by the exchange
 //	POST reject_next   {user, text}
@@ -65,6 +66,7 @@
 //	POST squareoff     {user}                           MIS, by the broker
 //	POST end_of_day    {}
 //	POST next_day      {}
+//	POST account       {user, api_key, api_secret, access_token, url}   one more, and where its postbacks go
 //	POST kill_sessions {user}
 //	POST request_token {user, api_key}                  for POST /session/token
 //	POST personal      {api_key, on}                    no WebSocket, no quotes

@@ -61,7 +61,7 @@ func NewPostbacks(x *Exchange, o PostbackOptions) *Postbacks {
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &Postbacks{exchange: x, options: o, client: o.Client, ctx: ctx, urls: map[string]string{}, queues: map[string]chan Push{}}
 	if p.client == nil {
-		p.client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 4, Proxy: http.ProxyFromEnvironment}}
+		p.client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64, Proxy: http.ProxyFromEnvironment}}
 	}
 	if p.options.Injector == nil {
 		p.options.Injector = NewInjector(0, Faults{})

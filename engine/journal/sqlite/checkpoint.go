@@ -10,6 +10,7 @@ import (
 // checkpointer moves what was committed from the WAL into the main file, beside the writer, so that a commit
 // seldom waits for it (in a commit it costs milliseconds) and the WAL stays small.
 type checkpointer struct {
+	source  source
 	db      *sql.DB
 	conn    *sql.Conn
 	pages   int // written since it was last asked; the writer's own
@@ -23,7 +24,7 @@ func startCheckpointer(ctx context.Context, s source) (*checkpointer, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &checkpointer{db: db, conn: conn, due: make(chan struct{}, 1), closing: make(chan struct{}), stopped: make(chan struct{})}
+	c := &checkpointer{source: s, db: db, conn: conn, due: make(chan struct{}, 1), closing: make(chan struct{}), stopped: make(chan struct{})}
 	go c.run()
 	return c, nil
 }
@@ -56,6 +57,7 @@ func (c *checkpointer) run() {
 }
 
 func (c *checkpointer) checkpoint(how string) error {
+	c.source.crashAt(CrashCheckpoint)
 	var busy, logged, moved int
 	if err := c.conn.QueryRowContext(context.Background(), "PRAGMA wal_checkpoint("+how+")").Scan(&busy, &logged, &moved); err != nil {
 		return fmt.Errorf("checkpoint: %w", err)

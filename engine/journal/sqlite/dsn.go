@@ -47,10 +47,19 @@ func readingPragmas(o Options) []pragma {
 type source struct {
 	dsn     string
 	pragmas []pragma
+	crash   func(point string) // Options.Crash
+}
+
+func (s source) crashAt(point string) {
+	if s.crash != nil {
+		s.crash(point)
+	}
 }
 
 func writingDSN(path string, o Options) source {
-	return newSource(path, url.Values{"_txlock": {"immediate"}}, writingPragmas(o))
+	s := newSource(path, url.Values{"_txlock": {"immediate"}}, writingPragmas(o))
+	s.crash = o.Crash
+	return s
 }
 
 // readingDSN is for connections that can't write; apart says that they are of a process that does not hold the
@@ -71,7 +80,7 @@ func newSource(path string, values url.Values, pragmas []pragma) source {
 	if !strings.HasPrefix(slashed, "/") {
 		slashed = "/" + slashed // C:/…
 	}
-	return source{(&url.URL{Scheme: "file", Path: slashed, RawQuery: values.Encode()}).String(), pragmas}
+	return source{dsn: (&url.URL{Scheme: "file", Path: slashed, RawQuery: values.Encode()}).String(), pragmas: pragmas}
 }
 
 // openPool opens up to n connections and checks one: all get their settings from the same DSN.

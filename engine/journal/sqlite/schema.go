@@ -36,6 +36,7 @@ func migrate(ctx context.Context, s source) error {
 	}
 	err = checkVersion(ctx, db)
 	if errors.Is(err, errOlder) || errors.Is(err, errNone) {
+		s.crashAt(CrashMigration)
 		err = migrateUp(ctx, db)
 	}
 	return errors.Join(err, db.Close())

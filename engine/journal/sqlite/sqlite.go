@@ -39,6 +39,9 @@ type Options struct {
 	BusyTimeout time.Duration // how long SQLite waits for a lock of another process; 0 is 5 s
 	Readers     int           // connections that read; 0 is 4
 	GroupMax    int           // commits that share a transaction; 0 is 256
+
+	// Crash is called at each crash point and need not return: tests of crashes end the process there. nil in production.
+	Crash func(point string)
 }
 
 func (o Options) orDefault() Options {
@@ -53,6 +56,13 @@ func (o Options) orDefault() Options {
 	}
 	return o
 }
+
+// The crash points of the store: what begins at each moves pages that a killed process leaves half moved.
+const (
+	CrashMigration  = "migration"  // a step of the schema is about to be applied
+	CrashCheckpoint = "checkpoint" // pages of the WAL are about to be moved into the main file
+	CrashSync       = "sync"       // a transaction is written, and not committed
+)
 
 // Store is a journal in a SQLite file.
 type Store struct {

@@ -10,8 +10,9 @@ import (
 // transaction is the connection that writes with its prepared statements and the numbers that come next. It
 // serves one transaction after the other until one fails.
 type transaction struct {
-	db   *sql.DB
-	conn *sql.Conn
+	source source
+	db     *sql.DB
+	conn   *sql.Conn
 
 	begin, commit, input, event, eventAgain, order, action, request, doc, docGone *sql.Stmt
 
@@ -26,7 +27,7 @@ func openTransaction(ctx context.Context, s source) (*transaction, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &transaction{db: db, conn: conn}
+	t := &transaction{source: s, db: db, conn: conn}
 	for _, p := range []struct {
 		to  **sql.Stmt
 		sql string
@@ -73,6 +74,7 @@ func (t *transaction) do(group []*task) error {
 			return err
 		}
 	}
+	t.source.crashAt(CrashSync)
 	if _, err := t.commit.ExecContext(background); err != nil {
 		return fmt.Errorf("sync: %w", err)
 	}
