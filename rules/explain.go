@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/vm"
 )
 
 // Explanation is one sub-expression with what it gave, and below it those that it is made of.
@@ -56,14 +57,31 @@ type explainer struct {
 	w *Words
 }
 
-func (x explainer) source(n ast.Node) string {
+// facet is one sub-expression as explain shows and evaluates it.
+type facet struct {
+	source  string      // on one line
+	program *vm.Program // nil: it has no value to show, only a whole order or the like
+}
+
+// facet compiles a sub-expression once; a rule set explains every event that it matches.
+func (x explainer) facet(n ast.Node) *facet {
+	if known, ok := x.e.facets.Load(n); ok {
+		p, _ := known.(*facet)
+		return p
+	}
 	from, to := x.e.spans.of(n)
-	return oneLine(x.e.source.slice(from, to).String())
+	text := x.e.source.slice(from, to).String()
+	p := &facet{source: oneLine(text)}
+	if program, err := compile(text, x.e.scope, wantAny); err == nil {
+		p.program = program
+	}
+	x.e.facets.Store(n, p)
+	return p
 }
 
 // node explains n; live is false where it is not evaluated.
 func (x explainer) node(n ast.Node, live bool) Explanation {
-	out := Explanation{Source: x.source(n), Evaluated: live}
+	out := Explanation{Source: x.facet(n).source, Evaluated: live}
 	switch b, _ := n.(*ast.BinaryNode); {
 	case b != nil && isAnd(b):
 		x.chain(&out, operands(b), live, "false")
@@ -149,9 +167,8 @@ func (x explainer) evaluate(n ast.Node) (value, problem string) {
 	if path := pathOf(n); len(path) == 2 && path[0] == "vars" && x.e.scope.vars[path[1]].env {
 		return "(from the environment)", ""
 	}
-	from, to := x.e.spans.of(n)
-	p, err := compile(x.e.source.slice(from, to).String(), x.e.scope, wantAny)
-	if err != nil { // only a whole order or the like: it has no value to show
+	p := x.facet(n).program
+	if p == nil {
 		return "…", ""
 	}
 	v, err := run(p, x.w)

@@ -43,6 +43,7 @@ type expression struct {
 	spans  *spans
 	scope  *scope
 	read   read
+	facets sync.Map // ast.Node to *facet: what explain compiled
 }
 
 // part is one operand, compiled by itself.

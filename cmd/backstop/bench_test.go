@@ -18,6 +18,7 @@ import (
 	"backstop/engine/kite"
 	"backstop/engine/market"
 	"backstop/engine/notify"
+	"backstop/engine/order"
 	"backstop/engine/paper"
 )
 
@@ -61,8 +62,9 @@ func BenchmarkAcknowledgedPostbacks(b *testing.B) {
 // benchBodies are signed postbacks, each of an order of its own that filled.
 func benchBodies() [][]byte {
 	bodies := make([][]byte, benchOrders)
+	day := time.Now().In(order.IST) // what is not of today changes nothing, and would be measured as that
 	for i := range bodies {
-		id, at := fmt.Sprintf("2611230000%05d", i), "2026-11-23 10:00:00"
+		id, at := fmt.Sprintf("%s0000%05d", day.Format("060102"), i), day.Format(time.DateTime)
 		bodies[i] = fmt.Appendf(nil, `{"user_id":"AB1234","unfilled_quantity":0,"app_id":1001,"checksum":%q,"placed_by":"AB1234","order_id":%q,`+
 			`"exchange_order_id":"12%013d","parent_order_id":null,"status":"COMPLETE","status_message":null,"status_message_raw":null,`+
 			`"order_timestamp":%q,"exchange_update_timestamp":%q,"exchange_timestamp":%q,"variety":"regular","exchange":"NSE",`+

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"backstop/actions"
@@ -21,6 +22,7 @@ func (l *Lane) decide(e *order.Event) {
 		return
 	}
 	row.RulesVersion = l.o.Rules.Version()
+	words := sync.OnceValue(func() *rules.Words { return l.words(e, nil) }) // one snapshot for all rules
 	for _, r := range l.o.Rules.Rules() {
 		if !r.Listens(e.Kind) {
 			if l.o.Tell {
@@ -28,7 +30,7 @@ func (l *Lane) decide(e *order.Event) {
 			}
 			continue
 		}
-		row.Decisions = append(row.Decisions, l.decideRule(e, r))
+		row.Decisions = append(row.Decisions, l.decideRule(e, r, words))
 	}
 	for _, d := range row.Decisions {
 		if w, ok := l.runs[d.ID]; ok && w.Waits != "" {
@@ -48,7 +50,7 @@ func (l *Lane) record(row *journal.Event, e *order.Event) {
 }
 
 // decideRule is one rule's word on one event.
-func (l *Lane) decideRule(e *order.Event, r *rules.Rule) journal.Decision {
+func (l *Lane) decideRule(e *order.Event, r *rules.Rule, words func() *rules.Words) journal.Decision {
 	d := journal.Decision{ID: decisionID(e, r), Rule: r.Name}
 	if l.o.Assume && r.Reads.Role && !l.nights {
 		d.Assumed = []string{"overnight_quantity"} // taken as 0
@@ -66,7 +68,7 @@ func (l *Lane) decideRule(e *order.Event, r *rules.Rule) journal.Decision {
 		l.saveRun(&run{ID: d.ID, Event: *e, Rule: r.Name, Waits: waits, Created: l.meta.Now})
 		return d
 	}
-	w := l.words(e, nil)
+	w := words()
 	ok, miss, err := r.Match(w)
 	switch {
 	case err != nil:
@@ -208,7 +210,7 @@ func (l *Lane) decideWaiting() bool {
 		delete(l.runs, id)
 		l.dirty.runs[id] = true
 		l.complete(&run.Event)
-		l.amend(run, l.decideRule(&run.Event, r))
+		l.amend(run, l.decideRule(&run.Event, r, func() *rules.Words { return l.words(&run.Event, nil) }))
 		return true
 	}
 	return false
