@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -80,41 +79,66 @@ func TestGood(t *testing.T) {
 	}
 }
 
-// Every code that the package can report is reported by some file, and has a hint or a message that says all.
-func TestCodesAreCovered(t *testing.T) {
+// Every slug that the package reports by is declared once, and every declared one is reported.
+func TestCodesAreDeclared(t *testing.T) {
 	t.Parallel()
-	var declared []string
-	form := regexp.MustCompile(`(?:fail|failAt|failNode|warnAt|warnNode|warnStep|add|refuse)\((?:[^"\n]|"[^"\n]*\$)*?"([a-z]+(?:-[a-z]+)*)",`)
+	form := regexp.MustCompile(`"([a-z]+(?:-[a-z]+)*)"`)
+	used := map[string]bool{}
 	for _, path := range files(t, "*.go") {
 		src, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if strings.HasSuffix(path, "_test.go") {
+		if strings.HasSuffix(path, "_test.go") || strings.HasPrefix(path, "codes_") {
 			continue
 		}
 		for _, m := range form.FindAllStringSubmatch(string(src), -1) {
-			declared = append(declared, m[1])
+			used[m[1]] = true
 		}
-	}
-	slices.Sort(declared)
-	declared = slices.Compact(declared)
-	seen := map[string]bool{"too-large": true} // TestTooLarge
-	for _, path := range append(files(t, "testdata/bad/*.yaml"), files(t, "testdata/good/*.yaml")...) {
-		_, problems := parseFile(t, path)
-		for _, p := range problems {
-			seen[p.Code] = true
-			if p.Message == "" || p.Hint == "" || p.Line < 1 || p.Column < 1 || p.Width < 1 || p.File == "" {
-				t.Errorf("%s: incomplete problem %+v", path, p)
+		for _, m := range calls.FindAllStringSubmatch(string(src), -1) {
+			if _, ok := codeOfSlug[m[1]]; !ok {
+				t.Errorf("%s reports %s, which no table of codes_*.go declares", path, m[1])
 			}
 		}
 	}
-	for _, code := range declared {
-		if !seen[code] {
-			t.Errorf("no file under testdata gives %s", code)
+	ids, ranges := map[string]bool{}, map[Severity]string{SeverityError: "123", SeverityWarning: "567"}
+	for i, c := range Codes() {
+		switch {
+		case !regexp.MustCompile(`^BS\d{3}$`).MatchString(c.ID), !strings.Contains(ranges[c.Severity], c.ID[2:3]):
+			t.Errorf("%s is no %s", c.ID, c.Severity)
+		case ids[c.ID], i > 0 && c.ID <= Codes()[i-1].ID:
+			t.Errorf("%s is taken, or out of order", c.ID)
+		case !used[c.Slug]:
+			t.Errorf("nothing reports %s %s", c.ID, c.Slug)
+		case c.Title == "" || strings.HasSuffix(c.Title, ".") || !strings.HasSuffix(c.Explanation, "."):
+			t.Errorf("%s: a title has no full stop, an explanation has one", c.ID)
+		}
+		ids[c.ID] = true
+	}
+}
+
+var calls = regexp.MustCompile(`(?:fail|failAt|failNode|warnAt|warnNode|warnStep|add)\((?:[^"\n]|"[^"\n]*\$)*?"([a-z]+(?:-[a-z]+)*)",`)
+
+// Every problem has a code, a place and something to do about it, and every code is seen in some file.
+func TestCodesAreCovered(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{"too-large": true, "risk-without-limit": true, "risk-without-on-error": true} // TestTooLarge, TestExamplesOfCodes
+	for _, path := range append(files(t, "testdata/bad/*.yaml"), files(t, "testdata/good/*.yaml")...) {
+		_, problems := parseFile(t, path)
+		for _, p := range problems {
+			c, ok := CodeNamed(p.Code)
+			seen[c.Slug] = true
+			if !ok || p.Message == "" || p.Hint == "" || p.Line < 1 || p.Column < 1 || p.Width < 1 || p.File == "" {
+				t.Errorf("%s: incomplete problem %+v", path, p)
+			}
+			if ok && p.Severity != c.Severity {
+				t.Errorf("%s: %s is a %s", path, p.Code, c.Severity)
+			}
 		}
 	}
-	if len(declared) < 40 {
-		t.Errorf("only %d codes found in the source: %v", len(declared), declared)
+	for _, c := range Codes() {
+		if !seen[c.Slug] {
+			t.Errorf("no file under testdata gives %s %s", c.ID, c.Slug)
+		}
 	}
 }

@@ -83,34 +83,35 @@ type reader struct {
 	lost     []string            // the fields of the top that were left out
 }
 
-func (r *reader) add(s Severity, at place, width int, code, message, hint string) {
+// add notes a problem. slug names its Code; the severity is said at the place, since serve is stricter than check.
+func (r *reader) add(s Severity, at place, width int, slug, message, hint string) {
 	if len(r.problems) >= problems {
 		return
 	}
 	o := r.src.origin(at)
 	r.problems = append(r.problems, Problem{File: r.src.name, Line: max(1, o.line), Column: max(1, o.column), Severity: s,
-		Code: code, Message: message, Hint: hint, SourceLine: r.src.line(o.line), Width: max(1, width)})
+		Code: codeOfSlug[slug].ID, Message: message, Hint: hint, SourceLine: r.src.line(o.line), Width: max(1, width)})
 }
 
-func (r *reader) fail(at place, width int, code, message, hint string) {
-	r.add(SeverityError, at, width, code, message, hint)
+func (r *reader) fail(at place, width int, slug, message, hint string) {
+	r.add(SeverityError, at, width, slug, message, hint)
 }
 
-func (r *reader) failAt(l located, code, message, hint string) {
-	r.fail(l.at[0], l.width(), code, message, hint)
+func (r *reader) failAt(l located, slug, message, hint string) {
+	r.fail(l.at[0], l.width(), slug, message, hint)
 }
 
-func (r *reader) warnAt(l located, code, message, hint string) {
-	r.add(SeverityWarning, l.at[0], l.width(), code, message, hint)
+func (r *reader) warnAt(l located, slug, message, hint string) {
+	r.add(SeverityWarning, l.at[0], l.width(), slug, message, hint)
 }
 
 // failNode points at a node's own text, or at the beginning of a list or mapping.
-func (r *reader) failNode(n *yaml.Node, code, message, hint string) {
-	r.fail(place{n.Line, n.Column}, r.widthOf(n), code, message, hint)
+func (r *reader) failNode(n *yaml.Node, slug, message, hint string) {
+	r.fail(place{n.Line, n.Column}, r.widthOf(n), slug, message, hint)
 }
 
-func (r *reader) warnNode(n *yaml.Node, code, message, hint string) {
-	r.add(SeverityWarning, place{n.Line, n.Column}, r.widthOf(n), code, message, hint)
+func (r *reader) warnNode(n *yaml.Node, slug, message, hint string) {
+	r.add(SeverityWarning, place{n.Line, n.Column}, r.widthOf(n), slug, message, hint)
 }
 
 func (r *reader) widthOf(n *yaml.Node) int {

@@ -150,7 +150,7 @@ func TestVersion(t *testing.T) {
 func TestTooLarge(t *testing.T) {
 	t.Parallel()
 	_, problems := Parse("r.yaml", make([]byte, fileSize+1), Options{})
-	if len(problems) != 1 || problems[0].Code != "too-large" {
+	if len(problems) != 1 || problems[0].Code != "BS102" {
 		t.Error(problems)
 	}
 }
@@ -159,7 +159,7 @@ func TestProblemJSON(t *testing.T) {
 	t.Parallel()
 	_, problems := parseFile(t, "testdata/bad/unknown-kind.yaml")
 	raw, err := json.Marshal(problems[0])
-	want := `{"file":"unknown-kind.yaml","line":4,"column":10,"severity":"error","code":"unknown-kind","message":"unknown kind filled","hint":"did you mean fill?"}`
+	want := `{"file":"unknown-kind.yaml","line":4,"column":10,"severity":"error","code":"BS213","message":"unknown kind filled","hint":"did you mean fill?"}`
 	if err != nil || string(raw) != want {
 		t.Errorf("%s %v", raw, err)
 	}

@@ -17,7 +17,7 @@ const (
 )
 
 // Problem is one mistake in a rules file, at the very word that is wrong. Line and Column count from 1, in
-// characters. Code is a short stable slug; Hint says how to mend it.
+// characters. Code is the ID of a Code (BS101); Hint says how to mend it.
 type Problem struct {
 	File     string   `json:"file"`
 	Line     int      `json:"line"`
@@ -34,10 +34,10 @@ type Problem struct {
 // shownLine bounds how much of a source line String shows: a terminal's width, less the indentation.
 const shownLine = 116
 
-// String is `file:line:column: error: message`, then the source line with carets below, then the hint.
+// String is `file:line:column: error: message [BS101]`, then the source line with carets below, then the hint.
 func (p Problem) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s:%d:%d: %s: %s", p.File, p.Line, p.Column, p.Severity, p.Message)
+	fmt.Fprintf(&b, "%s:%d:%d: %s: %s [%s]", p.File, p.Line, p.Column, p.Severity, p.Message, p.Code)
 	if strings.TrimSpace(p.SourceLine) != "" {
 		line := []rune(strings.ReplaceAll(p.SourceLine, "\t", " "))
 		at := min(max(p.Column-1, 0), len(line))

@@ -51,7 +51,7 @@ func (v *resolver) unknownValue(n ast.Node, name, value string, list closedList)
 	case list.own:
 		v.failAt(from, to, "unknown-value", fmt.Sprintf("%s is never %q", name, value), hint)
 	default:
-		v.r.warnAt(v.e.source.slice(from, to), "unknown-value", fmt.Sprintf("%s is never %q", name, value), hint)
+		v.r.warnAt(v.e.source.slice(from, to), "unlikely-value", fmt.Sprintf("%s is never %q", name, value), hint)
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -12,17 +13,21 @@ import (
 
 func checkCommand(p *program) *cobra.Command {
 	var asJSON, strict bool
+	var explain string
 	cmd := &cobra.Command{
 		Use:   "check [RULES]",
 		Short: "Find every mistake in the rules at once",
 		Long: `Check reads the rules as the service would and prints every mistake at once: file:line:column, the line and a
-caret. It needs no network and no secrets. Exit code 0 where nothing or only warnings are found (--strict: 1 for
+caret, and a code that --explain and docs/check.md explain. It needs no network and no secrets. Exit code 0 where nothing or only warnings are found (--strict: 1 for
 warnings too), 1 for errors, 2 for a file that cannot be read.`,
 		Args: arguments(0, 1, ""),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return []string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if explain != "" {
+				return p.explainCode(explain)
+			}
 			s, err := p.settings(cmd)
 			if err != nil {
 				return err
@@ -40,8 +45,20 @@ warnings too), 1 for errors, 2 for a file that cannot be read.`,
 	}
 	settingFlags(cmd, "rules")
 	jsonFlag(cmd, &asJSON)
+	cmd.Flags().StringVar(&explain, "explain", "", "print what a code means, such as BS201, with a wrong and a right example")
 	cmd.Flags().BoolVar(&strict, "strict", false, "exit 1 for warnings too")
 	return cmd
+}
+
+// explainCode prints the page of a code.
+func (p *program) explainCode(name string) error {
+	c, ok := rules.CodeNamed(name)
+	if !ok {
+		last := rules.Codes()[len(rules.Codes())-1]
+		return misuse("there is no code %s: they go from %s to %s, and docs/check.md lists them", name, rules.Codes()[0].ID, last.ID)
+	}
+	p.out.line("%s", strings.TrimRight(c.Page(), "\n"))
+	return nil
 }
 
 // loadRules reads a rules file. Where it cannot be read the error says so; its mistakes are problems, and the

@@ -1,0 +1,110 @@
+package rules_test
+
+import (
+	"flag"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"backstop/actions"
+	"backstop/rules"
+)
+
+// made are the wrong examples that no page could show.
+var made = map[string]string{
+	"BS102": strings.Repeat("# a long file\n", 1<<17),
+	"BS312": "version: 1\nrules:\n  - name: tell\n    on: rejected\n    when: order.tag in [\"a\"" + strings.Repeat(", \"b\"", 1000) + "]\n    then:\n      - log: x\n",
+}
+
+func options() rules.Options {
+	env := map[string]string{"TELEGRAM_BOT_TOKEN": "1:x", "TELEGRAM_CHAT_ID": "42"}
+	o := rules.Options{Specs: actions.Builtin(), Channels: []string{rules.SettingsChannel},
+		Env: func(name string) (string, bool) { v, ok := env[name]; return v, ok }}
+	for _, c := range actions.Reasons() {
+		o.Reasons = append(o.Reasons, string(c))
+	}
+	return o
+}
+
+// riskOptions has a place_order also where the version has none.
+func riskOptions() rules.Options {
+	o := options()
+	i := slices.IndexFunc(o.Specs, func(s rules.Spec) bool { return s.Name == "place_order" })
+	if o.Specs[i].Later {
+		spec := rules.Spec{Name: "place_order", AddsRisk: true}
+		for _, name := range []string{"exchange", "tradingsymbol", "transaction_type", "quantity", "product", "order_type"} {
+			spec.Params = append(spec.Params, rules.Param{Name: name, Type: rules.ParamText})
+		}
+		o.Specs[i] = spec
+	}
+	return o
+}
+
+// The wrong example of each code gives exactly that code, and its right one gives nothing at all.
+func TestExamplesOfCodes(t *testing.T) {
+	t.Parallel()
+	for _, c := range rules.Codes() {
+		t.Run(c.ID+" "+c.Slug, func(t *testing.T) {
+			t.Parallel()
+			o := options()
+			if strings.HasPrefix(c.Slug, "risk-") {
+				o = riskOptions()
+			}
+			wrong, ok := made[c.ID]
+			if !ok {
+				wrong = rules.Example(c.Wrong)
+			}
+			_, problems := rules.Parse("wrong.yaml", []byte(wrong), o)
+			if len(problems) == 0 {
+				t.Errorf("the wrong example gives nothing:\n%s", wrong)
+			}
+			for _, p := range problems {
+				if p.Code != c.ID || p.Severity != c.Severity {
+					t.Errorf("the wrong example gives %s too:\n%s", p.Code, p)
+				}
+			}
+			if set, problems := rules.Parse("right.yaml", []byte(rules.Example(c.Right)), o); set == nil || len(problems) > 0 {
+				t.Errorf("the right example:\n%s\ngives %v", rules.Example(c.Right), problems)
+			}
+			page := c.Page()
+			for _, part := range []string{c.ID, c.Title, c.Explanation, "Wrong:", "Right:"} {
+				if !strings.Contains(page, part) {
+					t.Errorf("the page lacks %q:\n%s", part, page)
+				}
+			}
+		})
+	}
+}
+
+func TestCodeNamed(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"BS201", "bs201", "unknown-field"} {
+		if c, ok := rules.CodeNamed(name); !ok || c.ID != "BS201" {
+			t.Errorf("%s is %v", name, c)
+		}
+	}
+	if _, ok := rules.CodeNamed("BS999"); ok {
+		t.Error("a code that is not there")
+	}
+}
+
+// docs/check.md is made of the table of codes.
+func TestCheckPage(t *testing.T) {
+	t.Parallel()
+	const page = "../docs/check.md"
+	want := rules.CodesPage()
+	if flag.Lookup("update").Value.String() == "true" {
+		if err := os.WriteFile(page, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	have, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(have) != want {
+		t.Error("docs/check.md has fallen behind the table of codes: go test ./rules -update")
+	}
+}

@@ -1,0 +1,30 @@
+package rules
+
+// codesOfConditions are warnings about conditions and texts that hardly mean what was wanted.
+var codesOfConditions = []Code{
+	{"BS501", "never-true", SeverityWarning, "The condition is never true",
+		"Its parts contradict each other, or the kinds of `on`. The rule would never act.",
+		"- name: tell\n  on: rejected\n  when: order.product == \"MIS\" and order.product == \"NRML\"\n  then:\n    - log: x", "- name: tell\n  on: rejected\n  when: order.product in [\"MIS\", \"NRML\"]\n  then:\n    - log: x"},
+	{"BS502", "always-true", SeverityWarning, "A part of the condition is always true",
+		"It reads no word. Leave it out.",
+		"- name: tell\n  on: rejected\n  when: true\n  then:\n    - log: x", "- name: tell\n  on: rejected\n  then:\n    - log: x"},
+	{"BS503", "once-shadows", SeverityWarning, "`once` keeps the rule from what it should do",
+		"After the first match the rule rests, and what is filled later gets no stop, target or message.",
+		"- name: stop\n  on: [partial_fill, fill]\n  when: order.role == \"entry\" and order.product == \"MIS\"\n  once: day\n  then:\n    - place_stop_loss: { trigger_price: loss(20) }",
+		"- name: stop\n  on: [partial_fill, fill]\n  when: order.role == \"entry\" and order.product == \"MIS\"\n  then:\n    - place_stop_loss: { trigger_price: loss(20) }"},
+	{"BS504", "loop", SeverityWarning, "The rule's own order matches it again",
+		"What its action places gives events of the kinds that the rule listens to, and the condition lets them through.",
+		"- name: out\n  on: [partial_fill, fill]\n  then:\n    - exit_position", "- name: out\n  on: [partial_fill, fill]\n  when: order.role == \"entry\"\n  then:\n    - exit_position"},
+	{"BS505", "glob-in-matches", SeverityWarning, "`matches` takes a regular expression",
+		"In one, `NIFTY*` is NIFT and then any number of Y. For patterns with `*` there is `like`.",
+		"- name: tell\n  on: rejected\n  when: order.tradingsymbol matches \"NIFTY*\"\n  then:\n    - log: x", "- name: tell\n  on: rejected\n  when: like(order.tradingsymbol, \"NIFTY*\")\n  then:\n    - log: x"},
+	{"BS506", "unknown-status", SeverityWarning, "Kite never sends this status",
+		"`order.status` is one of TRIGGER PENDING, OPEN, REJECTED, CANCELLED and COMPLETE.",
+		"- name: tell\n  on: cancelled\n  when: event.previous.status == \"PENDING\"\n  then:\n    - log: x", "- name: tell\n  on: cancelled\n  when: event.previous.status == \"TRIGGER PENDING\"\n  then:\n    - log: x"},
+	{"BS507", "unlikely-value", SeverityWarning, "Kite never sends this value",
+		"As far as Kite's documentation says, the word never has it. Letter case counts.",
+		"- name: tell\n  on: rejected\n  when: order.exchange == \"nfo\"\n  then:\n    - log: x", "- name: tell\n  on: rejected\n  when: order.exchange == \"NFO\"\n  then:\n    - log: x"},
+	{"BS508", "missing-dollar", SeverityWarning, "A word in braces lacks its dollar",
+		"It is sent as it stands.",
+		"- name: tell\n  on: rejected\n  then:\n    - log: \"Rejected: {order.tradingsymbol}\"", "- name: tell\n  on: rejected\n  then:\n    - log: \"Rejected: ${order.tradingsymbol}\""},
+}
