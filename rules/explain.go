@@ -4,9 +4,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-
-	"github.com/expr-lang/expr/ast"
-	"github.com/expr-lang/expr/vm"
 )
 
 // Explanation is one sub-expression with what it gave, and below it those that it is made of.
@@ -15,6 +12,7 @@ type Explanation struct {
 	Value     string        `json:"value,omitempty"` // as written in an expression: "NFO", 75, true
 	Evaluated bool          `json:"evaluated"`       // false: what came before it had decided already
 	Error     string        `json:"error,omitempty"`
+	Needed    string        `json:"needed,omitempty"` // of a false condition: what would have had to differ
 	Parts     []Explanation `json:"parts,omitempty"`
 }
 
@@ -44,134 +42,85 @@ func (x Explanation) write(b *strings.Builder, depth int) {
 
 // Explain evaluates the condition anew and shows each sub-expression with its value. A rule without a condition
 // is explained as `true`.
-func (r *Rule) Explain(w *Words) Explanation {
+func (r *Rule) Explain(w *Words) Explanation { return r.condition.explain(w) }
+
+// ExplainIf does the same for a step's `if:`.
+func (s *Step) ExplainIf(w *Words) Explanation { return s.guard.explain(w) }
+
+// ExplainMiss explains no more than the first false part of the condition: that is what is kept of a rule that did
+// not match.
+func (r *Rule) ExplainMiss(w *Words) Explanation {
 	if r.condition == nil {
+		return r.Explain(w)
+	}
+	root := r.condition.probed()
+	if root.kind != probeAnd {
+		return r.Explain(w)
+	}
+	for _, p := range root.parts {
+		if x := p.explain(w, true); x.Value != "true" {
+			x.Needed = p.needed(&x, true)
+			return x
+		}
+	}
+	return r.Explain(w)
+}
+
+func (e *expression) explain(w *Words) Explanation {
+	if e == nil {
 		return Explanation{Source: "true", Value: "true", Evaluated: true}
 	}
-	x := explainer{r.condition, w}
-	return x.node(r.condition.root, true)
-}
-
-type explainer struct {
-	e *expression
-	w *Words
-}
-
-// facet is one sub-expression as explain shows and evaluates it.
-type facet struct {
-	source  string      // on one line
-	program *vm.Program // nil: it has no value to show, only a whole order or the like
-}
-
-// facet compiles a sub-expression once; a rule set explains every event that it matches.
-func (x explainer) facet(n ast.Node) *facet {
-	if known, ok := x.e.facets.Load(n); ok {
-		p, _ := known.(*facet)
-		return p
+	p := e.probed()
+	x := p.explain(w, true)
+	if x.Value == "false" {
+		x.Needed = p.needed(&x, true)
 	}
-	from, to := x.e.spans.of(n)
-	text := x.e.source.slice(from, to).String()
-	p := &facet{source: oneLine(text)}
-	if program, err := compile(text, x.e.scope, wantAny); err == nil {
-		p.program = program
-	}
-	x.e.facets.Store(n, p)
-	return p
+	return x
 }
 
-// node explains n; live is false where it is not evaluated.
-func (x explainer) node(n ast.Node, live bool) Explanation {
-	out := Explanation{Source: x.facet(n).source, Evaluated: live}
-	switch b, _ := n.(*ast.BinaryNode); {
-	case b != nil && isAnd(b):
-		x.chain(&out, operands(b), live, "false")
+// explain evaluates p and its parts; live is false where it is not evaluated.
+func (p *probe) explain(w *Words, live bool) Explanation {
+	out := Explanation{Source: p.source, Evaluated: live}
+	switch p.kind {
+	case probeAnd:
+		p.chain(&out, w, live, "false")
 		return out
-	case b != nil && isOr(b):
-		x.chain(&out, alternatives(b), live, "true")
+	case probeOr:
+		p.chain(&out, w, live, "true")
 		return out
-	}
-	if c, ok := n.(*ast.ConditionalNode); ok {
-		cond := x.node(c.Cond, live)
+	case probeChoice:
+		cond := p.parts[0].explain(w, live)
 		decided := live && cond.Error == ""
-		out.Parts = []Explanation{cond, x.node(c.Exp1, decided && cond.Value == "true"), x.node(c.Exp2, decided && cond.Value == "false")}
-	} else {
-		for _, child := range x.children(n) {
-			out.Parts = append(out.Parts, x.node(child, live))
+		out.Parts = []Explanation{cond, p.parts[1].explain(w, decided && cond.Value == "true"), p.parts[2].explain(w, decided && cond.Value == "false")}
+	case probeAtom, probeNot:
+		for _, part := range p.parts {
+			out.Parts = append(out.Parts, part.explain(w, live))
 		}
 	}
 	if live {
-		out.Value, out.Error = x.evaluate(n)
+		out.Value, out.Error = p.evaluate(w)
 	}
 	return out
 }
 
 // chain explains the operands of `and` (decided by the first false) or `or` (by the first true).
-func (x explainer) chain(out *Explanation, nodes []ast.Node, live bool, decides string) {
+func (p *probe) chain(out *Explanation, w *Words, live bool, decides string) {
 	open := live
-	for _, n := range nodes {
-		p := x.node(n, open)
-		out.Parts = append(out.Parts, p)
+	for _, part := range p.parts {
+		x := part.explain(w, open)
+		out.Parts = append(out.Parts, x)
 		if open {
-			out.Value, out.Error = p.Value, p.Error
-			open = p.Error == "" && p.Value != decides
+			out.Value, out.Error = x.Value, x.Error
+			open = x.Error == "" && x.Value != decides
 		}
 	}
 }
 
-// children are the parts of n that are worth a line: no literals, nothing inside of a loop.
-func (x explainer) children(n ast.Node) []ast.Node {
-	var nodes []ast.Node
-	switch n := n.(type) {
-	case *ast.UnaryNode:
-		nodes = []ast.Node{n.Node}
-	case *ast.BinaryNode:
-		nodes = []ast.Node{n.Left, n.Right}
-	case *ast.CallNode:
-		nodes = n.Arguments
-	case *ast.BuiltinNode:
-		for _, a := range n.Arguments {
-			if _, loop := a.(*ast.PredicateNode); !loop {
-				nodes = append(nodes, a)
-			}
-		}
-	case *ast.ArrayNode:
-		nodes = n.Nodes
+func (p *probe) evaluate(w *Words) (value, problem string) {
+	if p.program == nil {
+		return p.shown, ""
 	}
-	var out []ast.Node
-	for _, c := range nodes {
-		if !isLiteral(c) {
-			out = append(out, c)
-		}
-	}
-	return out
-}
-
-func isLiteral(n ast.Node) bool {
-	switch n := n.(type) {
-	case *ast.StringNode, *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode:
-		return true
-	case *ast.UnaryNode:
-		return n.Operator == "-" && isLiteral(n.Node)
-	case *ast.ArrayNode:
-		for _, e := range n.Nodes {
-			if !isLiteral(e) {
-				return false
-			}
-		}
-		return true
-	}
-	return false
-}
-
-func (x explainer) evaluate(n ast.Node) (value, problem string) {
-	if path := pathOf(n); len(path) == 2 && path[0] == "vars" && x.e.scope.vars[path[1]].env {
-		return "(from the environment)", ""
-	}
-	p := x.facet(n).program
-	if p == nil {
-		return "…", ""
-	}
-	v, err := run(p, x.w)
+	v, err := run(p.program, w)
 	if err != nil {
 		return "", err.Error()
 	}
@@ -203,12 +152,4 @@ func literal(v any) string {
 		return "…"
 	}
 	return text
-}
-
-// alternatives are the parts of a chain of `or`, nested ones included.
-func alternatives(n ast.Node) []ast.Node {
-	if b, ok := n.(*ast.BinaryNode); ok && isOr(b) {
-		return append(alternatives(b.Left), alternatives(b.Right)...)
-	}
-	return []ast.Node{n}
 }

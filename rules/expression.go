@@ -43,7 +43,9 @@ type expression struct {
 	spans  *spans
 	scope  *scope
 	read   read
-	facets sync.Map // ast.Node to *facet: what explain compiled
+
+	once  sync.Once // makes probe
+	probe *probe
 }
 
 // part is one operand, compiled by itself.
