@@ -7,6 +7,14 @@ import (
 	"backstop/engine/order"
 )
 
+// refuses is what the broker says to a request where it is not to be taken as placed; nil takes it.
+func (l *Lane) refuses(r *actions.Request) *actions.Error {
+	if !l.o.Assume || l.o.Refuse == nil {
+		return nil
+	}
+	return l.o.Refuse(r)
+}
+
 // assume lets a planned request take effect at once: a dry run goes on as if the broker had taken it.
 func (l *Lane) assume(r *actions.Request) {
 	defer l.storyRequest(r)

@@ -16,6 +16,7 @@ import (
 // decide lets every rule that listens decide one event, and begins the sequences of those that matched.
 func (l *Lane) decide(e *order.Event) {
 	l.selfTell(e)
+	l.misses = 0
 	row := &journal.Event{ID: e.ID, Account: l.o.Account, At: e.Time, Kind: e.Kind, OrderID: e.OrderID, Group: e.Group}
 	if l.o.Rules == nil {
 		l.record(row, e)
@@ -69,6 +70,9 @@ func (l *Lane) decideRule(e *order.Event, r *rules.Rule, words func() *rules.Wor
 		return d
 	}
 	w := words()
+	if l.explains() {
+		l.storyExplained(Explained{d.ID, r.Name, "when", r.Explain(w)})
+	}
 	ok, miss, err := r.Match(w)
 	switch {
 	case err != nil:
@@ -77,6 +81,7 @@ func (l *Lane) decideRule(e *order.Event, r *rules.Rule, words func() *rules.Wor
 		return d
 	case !ok:
 		d.Why = miss
+		d.Explain = l.explainMiss(r, w)
 		return d
 	}
 	why, fired := l.spent(e, r)
@@ -94,6 +99,21 @@ func (l *Lane) decideRule(e *order.Event, r *rules.Rule, words func() *rules.Wor
 	l.saveRun(&run{ID: d.ID, Event: *e, Rule: r.Name, Part: "then", Created: l.meta.Now, Fired: fired, Steps: map[string]map[string]any{},
 		Stands: actions.Standing{OrderID: e.OrderID, Status: e.Status, Filled: e.Filled}})
 	return d
+}
+
+// missesExplained bounds how many rules that did not match are kept with the values of their first false part, an event.
+const missesExplained = 20
+
+// explainMiss is the first false part of a condition with its values, kept so that explain can say what was missing.
+func (l *Lane) explainMiss(r *rules.Rule, w *rules.Words) []byte {
+	if l.misses++; l.misses > missesExplained {
+		return nil
+	}
+	x, err := json.Marshal(r.ExplainMiss(w))
+	if err != nil {
+		return nil
+	}
+	return x
 }
 
 // actionID is made of the event's facts and the rule, so that the same fill gives the same action wherever it

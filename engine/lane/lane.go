@@ -51,6 +51,8 @@ type Lane struct {
 	batch Batch
 	queue []order.Event
 	story *Story
+
+	misses int // how many decisions of the event under way did not match
 }
 
 // New builds a lane from what the store kept; an empty snapshot starts a new account. now is the start's time:
@@ -125,18 +127,20 @@ func (l *Lane) dropDryRun() {
 func (l *Lane) Step(now time.Time, grant Grant, inputs []Input) Batch {
 	l.batch, l.queue = Batch{}, nil
 	l.advance(now)
+	l.beginStory(&order.Update{})
 	l.lookAgain()
 	for i := range inputs {
 		l.apply(i, &inputs[i])
 		l.carry()
 		if l.o.Tell {
 			l.settle(&grant)
-			l.endStory()
+			l.beginStory(&order.Update{})
 		}
 	}
 	l.settle(&grant)
 	l.observeTime()
 	l.settle(&grant)
+	l.endStory()
 	l.wantReads()
 	l.commit()
 	l.prune()

@@ -52,6 +52,8 @@ type Options struct {
 	// orders live at once, tick 0.05 and lot 1 where the instrument is unknown, no overnight quantities, the
 	// limit price where the average is not told; each named in Assumed. Nothing is waited for.
 	Assume bool
+	// Refuse, with Assume, lets the broker refuse a request that would else be assumed live; nil takes it.
+	Refuse func(*actions.Request) *actions.Error
 	// Tell fills Batch.Steps and lists rules that do not listen among the decisions (why: on).
 	Tell bool
 }

@@ -124,6 +124,9 @@ func (l *Lane) start(run *run, rule *rules.Rule, step *rules.Step) {
 	run.Action = a.ID
 	l.dirty.runs[run.ID] = true
 	w := l.words(&run.Event, run)
+	if l.explains() {
+		l.storyExplained(Explained{run.ID, rule.Name, a.Step, step.ExplainIf(w)})
+	}
 	ok, err := step.Enabled(w)
 	if err != nil {
 		l.failAction(a, &actions.Error{Class: actions.ClassInternal, Op: "if", Message: err.Error()})

@@ -146,6 +146,12 @@ func (l *Lane) claim(r *actions.Request) {
 			l.takeWishBack(r.Call.OrderID)
 		}
 	}
+	if e := l.refuses(r); e != nil {
+		l.set(r, actions.Running, "")
+		l.takeOutcome(&Outcome{RequestID: r.ID, Attempt: r.Attempts, Err: e})
+		l.storyRequest(r)
+		return
+	}
 	if l.o.Mode == DryRun {
 		l.set(r, actions.Planned, "")
 		l.assume(r)

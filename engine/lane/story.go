@@ -1,19 +1,33 @@
 package lane
 
 import (
+	"time"
+
 	"backstop/actions"
 	"backstop/engine/journal"
 	"backstop/engine/order"
+	"backstop/rules"
 )
 
-// Story is what happened to one update, for the dry-run command and rule tests.
+// Story is what happened to one update, or what time and other inputs brought about (Update.OrderID is "" then), for
+// the dry-run command and rule tests.
 type Story struct {
+	At        time.Time // the lane's
 	Update    order.Update
 	Ignored   string
 	Events    []order.Event
 	Decisions []journal.Decision // Event id by prefix; see order.Event.ID
 	Actions   []actions.Action
 	Requests  []actions.Request // every change that would go out after this update
+	Explained []Explained       // every condition that was decided
+}
+
+// Explained is a condition of a rule with what each part of it gave.
+type Explained struct {
+	Decision string
+	Rule     string
+	Where    string // when, or the step that the if: stands at: then/0, on_error/1
+	Tree     rules.Explanation
 }
 
 // View is a read-only picture of a lane for the console, status and metrics. It shares nothing with the lane.
@@ -60,12 +74,18 @@ type GroupView struct {
 	Entry   order.Price `json:"entry_price"` // 0 while not known
 }
 
-// beginStory opens the account of one update.
+// beginStory opens the account of one update, and closes the one before.
 func (l *Lane) beginStory(u *order.Update) {
 	if l.o.Tell {
-		l.story = &Story{Update: *u}
+		l.endStory()
+		l.story = &Story{At: l.meta.Now, Update: *u}
 	}
 }
+
+// explains says whether conditions are to be explained: in the service only those that matched.
+func (l *Lane) explains() bool { return l.story != nil }
+
+func (l *Lane) storyExplained(x Explained) { l.story.Explained = append(l.story.Explained, x) }
 
 func (l *Lane) storyIgnored(why string) string {
 	if l.story != nil {
@@ -109,13 +129,17 @@ func (l *Lane) endStory() {
 	if l.story == nil {
 		return
 	}
-	for i := range l.story.Actions {
-		if a, ok := l.actions[l.story.Actions[i].ID]; ok {
-			l.story.Actions[i] = *a
+	s := l.story
+	l.story = nil
+	if s.Update.OrderID == "" && s.Ignored == "" && len(s.Events)+len(s.Decisions)+len(s.Actions)+len(s.Requests) == 0 {
+		return // nothing but time passed
+	}
+	for i := range s.Actions {
+		if a, ok := l.actions[s.Actions[i].ID]; ok {
+			s.Actions[i] = *a
 		}
 	}
-	l.batch.Steps = append(l.batch.Steps, *l.story)
-	l.story = nil
+	l.batch.Steps = append(l.batch.Steps, *s)
 }
 
 // View is a picture of the lane as it stands.
