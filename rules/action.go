@@ -11,8 +11,8 @@ import (
 
 // besideAction are the fields that stand beside an action's name.
 var (
-	besideAction      = []string{"if", "id"}
-	besideActionLater = []string{"of", "where"}
+	besideAction      = paramNames(besideTable, false)
+	besideActionLater = paramNames(besideTable, true)
 )
 
 // readSteps reads a sequence of actions. ids are those of the rule so far; it adds to them.
@@ -174,21 +174,13 @@ func (r *reader) readParams(s *Step, name, n *yaml.Node, sc *scope) {
 }
 
 func (r *reader) readMapping(s *Step, name, n *yaml.Node, sc *scope) {
-	var known, later []string
-	for _, p := range s.Spec.Params {
-		if slices.Contains(p.Later, "") {
-			later = append(later, p.Name)
-		} else {
-			known = append(known, p.Name)
-		}
-	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		if key := n.Content[i]; slices.Contains(besideAction, key.Value) && !r.skip[key] {
 			r.failNode(key, "unknown-field", key.Value+" stands beside the action, not inside", "write it below "+s.Action+": in the same column")
 			r.drop(key)
 		}
 	}
-	fields := r.fields(n, s.Action, known, append(later, besideActionLater...))
+	fields := r.fields(n, s.Action, slices.Concat(s.Spec.Params, slices.DeleteFunc(slices.Clone(besideTable), func(p Param) bool { return !p.later() })))
 	for _, p := range s.Spec.Params {
 		if f, ok := fields[p.Name]; ok {
 			r.readParam(s, p, f.value, sc)

@@ -44,11 +44,6 @@ func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + hidden + `"`
 // MarshalText hides it from every text encoding.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }
 
-var (
-	channelKinds      = []string{"telegram"}
-	channelKindsLater = []string{"slack", "discord", "email", "smtp", "ntfy", "gotify", "webhook"}
-)
-
 func (r *reader) readChannels(n *yaml.Node) {
 	if !r.mapping(n, "channels", "channels: { desk: { telegram: { token: \"${env.TELEGRAM_BOT_TOKEN}\", chat_id: \"${env.TELEGRAM_CHAT_ID}\" } } }") {
 		return
@@ -75,7 +70,7 @@ func (r *reader) readChannel(c *Channel, n *yaml.Node) {
 	if !r.mapping(n, "a channel", "write telegram: { token: …, chat_id: … }") {
 		return
 	}
-	kinds := r.fields(n, "a channel", channelKinds, channelKindsLater)
+	kinds := r.fields(n, "a channel", channelTable)
 	p, ok := kinds["telegram"]
 	if !ok {
 		if len(n.Content) == 0 {
@@ -87,8 +82,8 @@ func (r *reader) readChannel(c *Channel, n *yaml.Node) {
 	if !r.mapping(p.value, "telegram", "write telegram: { token: …, chat_id: … }") {
 		return
 	}
-	known := []string{"token", "chat_id"}
-	fields := r.fields(p.value, "a Telegram channel", known, []string{"users", "base_url"})
+	known := paramNames(telegramTable, false)
+	fields := r.fields(p.value, "a Telegram channel", telegramTable)
 	for _, name := range known {
 		f, ok := fields[name]
 		if !ok {

@@ -19,8 +19,9 @@ const laterHint = "leave it out: a later version has it"
 
 // fields reads a mapping whose keys are known, and reports the others: those of a later version by name, the
 // rest with the nearest right one. What is one of `what` in the messages ("a rule").
-func (r *reader) fields(n *yaml.Node, what string, known, later []string) map[string]pair {
+func (r *reader) fields(n *yaml.Node, what string, table []Param) map[string]pair {
 	out := map[string]pair{}
+	known, later := paramNames(table, false), paramNames(table, true)
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		switch {
@@ -171,6 +172,12 @@ func (r *reader) oneOf(n *yaml.Node, what string, words, later []string) (string
 		r.failNode(n, "unknown-value", fmt.Sprintf("%s is never %s", what, text), hint)
 	}
 	return "", false
+}
+
+// choice is oneOf with the words that a table declares.
+func (r *reader) choice(n *yaml.Node, table []Param, name string) (string, bool) {
+	p := paramNamed(table, name)
+	return r.oneOf(n, name, p.Enum, p.Later)
 }
 
 func oneOfHint(words, later []string) string {

@@ -7,11 +7,6 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-var (
-	topFields = []string{"version", "vars", "alerts", "unprotected_after", "guardrails", "channels", "rules"}
-	topLater  = []string{"include", "schedules"}
-)
-
 // file reads the whole file: constants first, since everything else may use them.
 func (r *reader) file() {
 	root := r.document()
@@ -22,7 +17,7 @@ func (r *reader) file() {
 	if !r.mapping(root, "a rules file", "it begins with version: 1 and rules:") {
 		return
 	}
-	fields := r.fields(root, "the file", topFields, topLater)
+	fields := r.fields(root, "the file", fileTable)
 	r.readVersion(root, fields)
 	r.readVars(fields["vars"].value)
 	r.scope.env = nil

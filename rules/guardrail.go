@@ -32,16 +32,13 @@ const (
 	ChainDefault        = 3
 )
 
-var guardrailNames = []string{"max_order_value", "max_order_quantity", "max_orders_per_minute", "max_orders_per_day",
-	"max_open_positions", "max_daily_loss", "instruments", "products", "trading_hours", "max_chain"}
-
 func (r *reader) readGuardrails(n *yaml.Node) {
 	g := &r.set.guardrails
 	g.MaxOrdersPerDay, g.MaxChain = OrdersPerDayDefault, ChainDefault
 	if n == nil || !r.mapping(n, "guardrails", "write guardrails: { max_order_value: 500000 }") {
 		return
 	}
-	fields := r.fields(n, "guardrails", guardrailNames, nil)
+	fields := r.fields(n, "guardrails", guardrailTable)
 	for name, to := range map[string]*order.Price{"max_order_value": &g.MaxOrderValue, "max_daily_loss": &g.MaxDailyLoss} {
 		if f, ok := fields[name]; ok {
 			if x, ok := r.limit(f.value, name, false); ok {

@@ -9,17 +9,12 @@ import (
 	"backstop/engine/order"
 )
 
-var (
-	ruleFields = []string{"name", "description", "enabled", "mode", "accounts", "on", "when", "once", "cooldown", "by", "then", "on_error"}
-	ruleLater  = []string{"for", "after", "max_per_day", "holidays", "schedule"}
-)
-
 func itoa(n int) string { return strconv.Itoa(n) }
 
 // readRule reads one rule; mistakes in it don't keep the rest from being read.
 func (r *reader) readRule(n *yaml.Node) *Rule {
 	rule := &Rule{Enabled: true, By: ByRule, Pos: Position{n.Line, n.Column}}
-	fields := r.fields(n, "a rule", ruleFields, ruleLater)
+	fields := r.fields(n, "a rule", ruleTable)
 	if f, ok := fields["name"]; ok {
 		rule.Pos = Position{f.value.Line, f.value.Column}
 		rule.Name, _ = r.name(f.value, "a rule's name")
@@ -35,7 +30,7 @@ func (r *reader) readRule(n *yaml.Node) *Rule {
 		}
 	}
 	if f, ok := fields["mode"]; ok {
-		rule.Mode, _ = r.oneOf(f.value, "mode", []string{"dry-run", "approve", "live"}, []string{"approve"})
+		rule.Mode, _ = r.choice(f.value, ruleTable, "mode")
 	}
 	if f, ok := fields["accounts"]; ok {
 		rule.Accounts = r.readAccounts(f.value)
@@ -140,7 +135,7 @@ var otherKindNames = map[string]string{"complete": "fill", "completed": "fill", 
 
 func (r *reader) readTiming(rule *Rule, fields map[string]pair) {
 	if f, ok := fields["once"]; ok {
-		text, _ := r.oneOf(f.value, "once", []string{"order", "group", "symbol", "day"}, nil)
+		text, _ := r.choice(f.value, ruleTable, "once")
 		rule.Once = By(text)
 	}
 	if f, ok := fields["cooldown"]; ok {
@@ -150,7 +145,7 @@ func (r *reader) readTiming(rule *Rule, fields map[string]pair) {
 	if !ok {
 		return
 	}
-	if text, ok := r.oneOf(f.value, "by", []string{"order", "group", "symbol", "rule"}, nil); ok {
+	if text, ok := r.choice(f.value, ruleTable, "by"); ok {
 		rule.By = By(text)
 	}
 	if _, ok := fields["cooldown"]; !ok {

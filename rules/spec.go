@@ -17,13 +17,35 @@ const (
 	ParamName     ParamType = "name" // a channel
 )
 
-// Param declares one parameter of an action, once: decoding, checks, schema, explain and the reference page
-// are made from it.
+// The types that fields of the file and of rules have besides (declare.go); all are literals.
+const (
+	ParamSlug       ParamType = "slug"       // small letters, digits, - and _
+	ParamIdentifier ParamType = "identifier" // letters, digits and _
+	ParamLine       ParamType = "line"       // a text without ${…}
+	ParamSwitch     ParamType = "switch"     // true or false, no expression
+	ParamWords      ParamType = "words"      // one word or a list
+	ParamKinds      ParamType = "kinds"
+	ParamActions    ParamType = "actions"
+	ParamRules      ParamType = "rules list"
+	ParamMapping    ParamType = "mapping" // of Fields
+	ParamConstants  ParamType = "constants"
+	ParamChannels   ParamType = "channels"
+	ParamSetting    ParamType = "setting"  // a text with ${env.NAME} and ${vars.NAME}
+	ParamLimit      ParamType = "limit"    // a number above 0, or a setting that holds one
+	ParamCount      ParamType = "count"    // a whole number above 0, or a setting that holds one
+	ParamGlobs      ParamType = "patterns" // one pattern or a list
+	ParamHours      ParamType = "hours"    // 09:20-15:00
+)
+
+// Param declares one parameter of an action, or one field of a mapping, once: decoding, checks, schema, explain
+// and the reference page are made from it.
 type Param struct {
 	Name     string
 	Type     ParamType
 	Required bool
-	Default  string   // as it would be written; "" for none
+	Default  string   // of a parameter as it would be written, of a field in words; "" for none
+	Example  string   // as it would be written; "": one that fits the type
+	Fields   []Param  // of a Mapping
 	Enum     []string // the words of an Enum
 	Unit     string
 	Doc      string
