@@ -259,7 +259,7 @@ func (b *Book) Fold(u *Update, now time.Time) FoldOutcome {
 		b.all.add(o)
 	}
 	b.index(o)
-	b.Touch(o.Key())
+	b.pend(o)
 	switch {
 	case changed:
 		return FoldOutcome{Order: o, New: !known}

@@ -17,6 +17,12 @@ type Group struct {
 	ByOrder  map[string]int64 // how much each exit order took
 	entered  value
 	left     value // what the exits brought
+
+	reducedBy []string // the exits that took something, in the order of their fills
+	standing  []string // those that stand ready and took nothing
+	counted   Price    // what of it is in Holding.Realized
+	stirred   bool     // it changed, and Exits and counted lag
+	news      bool     // it changed since the last Changes
 }
 
 // value is quantity x average, and the quantity whose average Kite has told.
@@ -108,7 +114,7 @@ func (g *Group) Realized() (Price, bool) {
 // exit takes n off the group by an order's fill.
 func (g *Group) exit(orderID string, n int64, average Price, told bool) {
 	if g.ByOrder[orderID] == 0 {
-		g.Exits = append(g.Exits, orderID)
+		g.reducedBy = append(g.reducedBy, orderID)
 	}
 	g.Exited += n
 	g.ByOrder[orderID] += n

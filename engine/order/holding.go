@@ -24,9 +24,13 @@ type Holding struct {
 	layer    Layer
 	byID     map[string]*Group
 	open     []*Group // those not yet flat, oldest first
+	long     int64    // what the open groups of each side hold
+	short    int64
 	roles    map[string]Role
 	member   map[string]string
 	parts    map[string][]Part
+
+	extension
 }
 
 // Role is an order's part. It is RoleUnknown for an order of another place.
@@ -49,38 +53,36 @@ const carriedGroup = "overnight"
 
 // Holding derives a place from the orders of a layer: fills in exchange time, then by order id. It is a pure
 // function of orders, links and overnight quantities, so a fill that turns up late lands where it belongs. The
-// result is shared: don't change it.
+// result is shared and goes on with the book: don't change it, and don't keep it beyond the next Fold.
 func (b *Book) Holding(l Layer, k Key) *Holding {
-	if h, ok := b.cache[l][k]; ok {
+	if h, ok := b.cache[l][k]; ok && b.extend(h) {
 		return h
 	}
+	h := b.derive(l, k)
+	b.cache[l][k] = h
+	return h
+}
+
+// derive makes a holding from the beginning.
+func (b *Book) derive(l Layer, k Key) *Holding {
 	all := b.at(k)
 	h := &Holding{Key: k, layer: l, byID: make(map[string]*Group, len(all)), roles: make(map[string]Role, len(all)),
-		member: make(map[string]string, len(all)), parts: make(map[string][]Part, len(all))}
+		member: make(map[string]string, len(all)), parts: make(map[string][]Part, len(all)), extension: newExtension(len(all))}
 	if o, ok := b.carried[k]; ok {
 		h.carry(o)
 	}
+	h.history = append(h.history, mark{time.Time{}, h.Position})
 	fills, rest := b.split(l, all)
-	history := []mark{{time.Time{}, h.Position}}
 	for _, f := range fills {
-		b.fill(h, f.Order)
-		history = append(history, mark{f.at, h.Position})
+		b.use(h, f)
 	}
-	for _, o := range rest {
-		b.stand(h, o, history)
-	}
-	for _, g := range h.Groups {
-		h.Surplus -= g.Open() * g.Sign
-		if realized, told := g.Realized(); told {
-			h.Realized += realized
+	h.rest = rest
+	for _, o := range all {
+		if o.Seen(l).Remaining() > 0 {
+			h.alive = append(h.alive, o)
 		}
 	}
-	h.Surplus += h.Position
-	b.cover(h, all)
-	for _, g := range h.Groups {
-		slices.SortFunc(g.Exits, compareIDs)
-	}
-	b.cache[l][k] = h
+	b.settle(h)
 	return h
 }
 
@@ -111,6 +113,17 @@ func (h *Holding) carry(o Overnight) {
 	g.entered.add(g.Filled, o.AveragePrice, o.AveragePrice > 0)
 	h.Position = o.Quantity
 	h.begin(g)
+	h.hold(g.Sign, g.Filled)
+	h.change(g)
+}
+
+// hold counts what the open groups of a side hold.
+func (h *Holding) hold(sign, quantity int64) {
+	if sign > 0 {
+		h.long += quantity
+	} else {
+		h.short += quantity
+	}
 }
 
 func (h *Holding) begin(g *Group) {
@@ -126,28 +139,37 @@ type filled struct {
 	behind bool // it has the turn after the order that it stands behind
 }
 
-// split gives the orders of a place with fills in exchange time, and those without by id. An exit never has its
-// turn before the entry that it was placed behind, though the broker's clock has only seconds and the first of an
-// entry's partial fills, with its time, may never have been seen.
+// split gives the orders of a place with fills in exchange time, and those without by id.
 func (b *Book) split(l Layer, all []*Order) (fills []filled, rest []*Order) {
 	for _, o := range all {
-		s := o.Seen(l)
-		switch {
-		case s.Known && s.Row.FilledQuantity > 0:
-			f := filled{o, s.FilledAt, o.ID, false}
-			if e, ok := b.orders[o.behind()]; ok && e.Seen(l).Row.FilledQuantity > 0 &&
-				cmp.Or(e.Seen(l).FilledAt.Compare(f.at), compareIDs(e.ID, f.id)) > 0 {
-				f = filled{o, e.Seen(l).FilledAt, e.ID, true}
-			}
+		if f, ok := b.turn(l, o); ok {
 			fills = append(fills, f)
-		case s.Known || o.Link != nil:
+		} else if o.Seen(l).Known || o.Link != nil {
 			rest = append(rest, o)
 		}
 	}
-	slices.SortFunc(fills, func(x, y filled) int {
-		return cmp.Or(x.at.Compare(y.at), compareIDs(x.id, y.id), cmp.Compare(rank(x.behind), rank(y.behind)), compareIDs(x.ID, y.ID))
-	})
+	slices.SortFunc(fills, filled.compare)
 	return fills, rest
+}
+
+// turn is when an order's fills have their turn; false for one without. An exit never has its turn before the entry
+// that it was placed behind, though the broker's clock has only seconds and the first of an entry's partial fills,
+// with its time, may never have been seen.
+func (b *Book) turn(l Layer, o *Order) (filled, bool) {
+	s := o.Seen(l)
+	if !s.Known || s.Row.FilledQuantity == 0 {
+		return filled{}, false
+	}
+	f := filled{o, s.FilledAt, o.ID, false}
+	if e, ok := b.orders[o.behind()]; ok && e.Seen(l).Row.FilledQuantity > 0 &&
+		cmp.Or(e.Seen(l).FilledAt.Compare(f.at), compareIDs(e.ID, f.id)) > 0 {
+		f = filled{o, e.Seen(l).FilledAt, e.ID, true}
+	}
+	return f, true
+}
+
+func (f filled) compare(g filled) int {
+	return cmp.Or(f.at.Compare(g.at), compareIDs(f.id, g.id), cmp.Compare(rank(f.behind), rank(g.behind)), compareIDs(f.ID, g.ID))
 }
 
 // rank is 1 for true.
@@ -204,13 +226,10 @@ func (b *Book) fill(h *Holding, o *Order) {
 
 // standing is what the open groups of a side hold.
 func (h *Holding) standing(sign int64) int64 {
-	var n int64
-	for _, g := range h.open {
-		if g.Sign == sign {
-			n += g.Open()
-		}
+	if sign > 0 {
+		return h.long
 	}
-	return n
+	return h.short
 }
 
 // claimedRole is the role of an order that is known to belong to a group: one of ours, a cover order's leg, or
@@ -265,6 +284,8 @@ func (h *Holding) reduce(o *Order, own *Group, quantity int64, average Price, to
 			return
 		}
 		g.exit(o.ID, n, average, told)
+		h.hold(g.Sign, -n)
+		h.change(g)
 		h.parts[o.ID] = append(h.parts[o.ID], Part{Group: g.ID, Exit: true, Quantity: n})
 		if h.member[o.ID] == "" {
 			h.member[o.ID] = g.ID
@@ -316,99 +337,8 @@ func (h *Holding) enter(o *Order, sign, quantity int64, average Price, told bool
 	g.Baseline = g.Baseline && o.Baseline // what was entered after the first arming is looked after
 	g.Filled += quantity
 	g.entered.add(quantity, average, told)
+	h.hold(sign, quantity)
+	h.change(g)
 	h.parts[o.ID] = append(h.parts[o.ID], Part{Group: g.ID, Quantity: quantity})
 	h.member[o.ID] = g.ID
-}
-
-// stand gives a role to an order without fills: against the position that it met when it was placed, or that
-// stands now while it lives, whichever it would reduce.
-func (b *Book) stand(h *Holding, o *Order, history []mark) {
-	sign, s := o.Sign(), o.Seen(h.layer)
-	role, own := b.claimedRole(h, o, sign)
-	if own != nil {
-		h.member[o.ID] = own.ID
-	}
-	switch {
-	case role != RoleUnknown:
-		h.roles[o.ID] = role
-		if o.Link == nil && own == nil { // a cover order's leg whose parent has not filled
-			h.member[o.ID] = h.member[o.Row().ParentOrderID]
-		}
-	case alwaysExit(o), s.Live() && h.Position*sign < 0, met(history, s.Placed)*sign < 0:
-		h.roles[o.ID] = h.typeRole(o, false)
-	default:
-		h.roles[o.ID] = RoleEntry
-		h.member[o.ID] = o.ID
-	}
-}
-
-// met is the position at a moment; seconds are all the broker tells, so fills of the same second count.
-func met(history []mark, at time.Time) int64 {
-	after, _ := slices.BinarySearchFunc(history[1:], at, func(m mark, at time.Time) int {
-		if m.at.After(at) {
-			return 1
-		}
-		return -1
-	})
-	return history[after].position
-}
-
-// cover spreads the live exits over the open groups: ours over their own, adopted ones over the group that they
-// belong to, then the oldest. A stop and a target may stand before the same quantity: only one of them fills.
-func (b *Book) cover(h *Holding, all []*Order) {
-	type shelf struct {
-		group string
-		role  Role
-	}
-	used := map[shelf]int64{} // what adopted exits of a role cover already
-	for _, o := range all {
-		remaining, role, sign := o.Seen(h.layer).Remaining(), h.roles[o.ID], o.Sign()
-		if remaining == 0 || !role.IsExit() {
-			continue
-		}
-		behind := int64(0) // the open quantity that it could reduce
-		put := func(g *Group, n int64, linked bool) {
-			behind += g.Open()
-			if g.Open() == 0 {
-				return
-			}
-			if h.member[o.ID] == "" {
-				h.member[o.ID] = g.ID
-			}
-			if n > 0 {
-				remaining -= n
-				g.Live = append(g.Live, Cover{o.ID, role, n, linked})
-			}
-			if g.ByOrder[o.ID] == 0 && (n > 0 || h.member[o.ID] == g.ID) {
-				g.Exits = append(g.Exits, o.ID)
-			}
-		}
-		if o.Link != nil && o.Link.Group != "" {
-			if g := h.byID[o.Link.Group]; g != nil {
-				put(g, min(remaining, g.Open()), true)
-			}
-		} else {
-			adopt := func(g *Group) {
-				n := min(remaining, g.Open()-used[shelf{g.ID, role}])
-				used[shelf{g.ID, role}] += n
-				put(g, n, o.Link != nil)
-			}
-			own := h.byID[h.member[o.ID]]
-			if own != nil && own.Sign == -sign {
-				adopt(own)
-			}
-			for _, g := range h.open {
-				if remaining == 0 {
-					break
-				}
-				if g != own && g.Sign == -sign {
-					adopt(g)
-				}
-			}
-		}
-		parent, ok := b.orders[o.Row().ParentOrderID]
-		if waits := ok && parent.Seen(h.layer).Live(); behind == 0 && !waits {
-			h.Orphans = append(h.Orphans, o.ID)
-		}
-	}
 }

@@ -196,6 +196,9 @@ func (d *day) overnight() []Overnight {
 func (d *day) check(t *rapid.T, b *Book) {
 	for _, l := range []Layer{Claimed, Confirmed} {
 		h := b.Holding(l, d.key)
+		if goneOn, anew := whole(h), whole(b.derive(l, d.key)); goneOn != anew {
+			t.Fatalf("layer %d went on as\n%s\nderived anew it is\n%s", l, goneOn, anew)
+		}
 		position, linked := d.carried, false
 		for _, o := range b.Orders() {
 			filled := o.Seen(l).Row.FilledQuantity
@@ -222,6 +225,22 @@ func (d *day) check(t *rapid.T, b *Book) {
 			t.Fatalf("layer %d: a surplus without an exit of ours\n%s", l, picture(h))
 		}
 	}
+}
+
+// whole is everything that a holding says.
+func whole(h *Holding) string {
+	var s strings.Builder
+	fmt.Fprintf(&s, "%d %d %s %v long %d short %d\n%v\n%v\n%v\n", h.Position, h.Surplus, h.Realized, h.Orphans, h.long, h.short, h.roles, h.member, h.parts)
+	for _, g := range h.Groups {
+		fmt.Fprintf(&s, "%s %d %q %v %v %d-%d %v %v %s %v %v %v\n", g.ID, g.Sign, g.Tag, g.Entries, g.Exits, g.Filled, g.Exited, g.Live, g.Baseline, g.LastExit, g.ByOrder, g.entered, g.left)
+	}
+	for _, list := range [][]*Order{h.rest, h.alive} {
+		for _, o := range list {
+			s.WriteString(o.ID + " ")
+		}
+		s.WriteString("\n")
+	}
+	return s.String()
 }
 
 func (d *day) checkOrder(t *rapid.T, h *Holding, o *Order, filled int64) {
