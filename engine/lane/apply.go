@@ -99,7 +99,7 @@ func (l *Lane) fold(u *order.Update, baseline bool) string {
 		l.assumeTrade(o)
 	}
 	l.dirty.orders[o.ID] = true
-	l.touchKey(o.Key())
+	l.foldedKey(o.Key())
 	if o.Claimed.IsZero() {
 		delete(l.ahead, o.ID)
 	} else {

@@ -26,7 +26,7 @@ type Lane struct {
 	open      map[string]bool         // requests that are not final
 	ahead     map[string]bool         // orders whose claims are not confirmed
 	cancelled map[string]bool         // orders that we asked to end
-	hot       map[order.Key]bool      // places that changed
+	hot       map[order.Key]bool      // places that changed; true: all of the place is looked at
 	lasting   map[order.Key]time.Time // places where something lasts, and when to look again
 	waits     map[string]bool         // requests whose waiting was told
 	idle      map[string]bool         // slots with nothing to do until their place changes
@@ -244,10 +244,20 @@ func (l *Lane) rollDay(day order.Day) {
 	}
 }
 
-// touchKey marks a place as changed: its groups are observed and its slots derived in this step.
+// touchKey marks a place as changed by more than a fold: all of it is observed and its slots derived in this step.
 func (l *Lane) touchKey(k order.Key) {
 	l.book.Touch(k)
 	l.hot[k] = true
+	l.wakeSlots(k)
+}
+
+// foldedKey marks a place as changed by a fold: what the book says has changed is observed and its slots derived.
+func (l *Lane) foldedKey(k order.Key) {
+	l.hot[k] = l.hot[k]
+	l.wakeSlots(k)
+}
+
+func (l *Lane) wakeSlots(k order.Key) {
 	for _, id := range l.byPlace[k] {
 		delete(l.idle, id)
 	}

@@ -19,21 +19,36 @@ func (l *Lane) observe() {
 		return
 	}
 	for _, k := range l.hotKeys() {
-		l.correct(k)
-		h := l.book.Holding(order.Claimed, k)
-		lasts := l.book.Holding(order.Confirmed, k).Surplus != 0 || len(h.Orphans) > 0
-		for _, g := range h.Groups {
-			l.observeFlat(g)
-			l.observeBare(g)
-			lasts = lasts || !g.Baseline && l.bare(g) > 0
-		}
-		l.observeOrphans(k, h)
-		l.observeSurplus(k)
-		delete(l.hot, k)
+		l.observePlace(k, l.hot[k])
+	}
+}
+
+// observePlace looks at what changed at a place, or at all of it.
+func (l *Lane) observePlace(k order.Key, all bool) {
+	c := l.book.Changes(k)
+	l.correct(c.Orders)
+	h := l.book.Holding(order.Claimed, k)
+	groups := c.Groups
+	if all = all || c.All; all {
+		groups = h.Groups
+	}
+	lasts := l.book.Holding(order.Confirmed, k).Surplus != 0 || len(h.Orphans) > 0
+	for _, g := range groups {
+		l.observeFlat(g)
+		l.observeBare(g)
+		lasts = lasts || !g.Baseline && l.bare(g) > 0
+	}
+	l.observeOrphans(k, h)
+	l.observeSurplus(k)
+	delete(l.hot, k)
+	before, lasted := l.lasting[k]
+	switch next := l.nextLook(groups); {
+	case lasts && lasted && !all:
+		l.lasting[k] = earlier(before, next)
+	case lasts:
+		l.lasting[k] = next
+	case all:
 		delete(l.lasting, k)
-		if lasts {
-			l.lasting[k] = l.nextLook(h)
-		}
 	}
 }
 
@@ -56,9 +71,9 @@ func (l *Lane) lookAgain() {
 }
 
 // nextLook is when something about a place is to be told next.
-func (l *Lane) nextLook(h *order.Holding) time.Time {
+func (l *Lane) nextLook(groups []*order.Group) time.Time {
 	next := l.meta.Now.Add(sayEvery)
-	for _, g := range h.Groups {
+	for _, g := range groups {
 		if g.Baseline || l.bare(g) <= 0 {
 			continue
 		}
@@ -83,8 +98,8 @@ func earlier(a, b time.Time) time.Time {
 }
 
 // correct tells again what was told with a role that turned out another.
-func (l *Lane) correct(k order.Key) {
-	for _, o := range slices.Clone(l.book.At(k)) {
+func (l *Lane) correct(orders []*order.Order) {
+	for _, o := range orders {
 		for _, e := range l.book.Correct(o, l.meta.Now) {
 			e.ID = actions.ID(append([]string{"event"}, e.Facts(o)...)...)
 			l.dirty.orders[o.ID] = true
@@ -288,8 +303,8 @@ func (l *Lane) observeSurplus(k order.Key) {
 
 // bookShows says whether the fills of a place were seen in a book reading: a push alone may be early.
 func (l *Lane) bookShows(k order.Key) bool {
-	for _, o := range l.book.Orders() {
-		if o.Key() == k && o.Ahead() {
+	for _, o := range l.book.At(k) {
+		if o.Ahead() {
 			return false
 		}
 	}
