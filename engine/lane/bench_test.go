@@ -13,6 +13,17 @@ import (
 	"backstop/rules"
 )
 
+// benchRule listens to fills, reads a role and does not match what the benchmark posts.
+const benchRule = `
+version: 1
+rules:
+  - name: stop
+    on: [partial_fill, fill]
+    when: order.role == "entry" and order.exchange == "NFO"
+    then:
+      - place_stop_loss: { trigger_price: loss(20) }
+`
+
 // benchLane is an armed lane in dry-run under the rules given, as the service runs it.
 func benchLane(b *testing.B, source string) *lane.Lane {
 	b.Helper()
@@ -47,7 +58,7 @@ func BenchmarkStep(b *testing.B) {
 	const batch, places = 32, 50
 	for _, day := range []int{10, 1000, 10_000} {
 		b.Run(fmt.Sprintf("day=%d", day), func(b *testing.B) {
-			l := benchLane(b, stopRule)
+			l := benchLane(b, benchRule)
 			now := time.Date(2026, 11, 23, 10, 0, 1, 0, order.IST)
 			n := 0
 			step := func() {

@@ -9,6 +9,9 @@ import (
 	"backstop/engine/journal"
 )
 
+// docBytes is what an order or event takes as JSON, about.
+const docBytes = 2048
+
 // commit turns what the step changed into rows, in a fixed order, so that the same step writes the same bytes.
 func (l *Lane) commit() {
 	c := &l.batch.Commit
@@ -19,7 +22,7 @@ func (l *Lane) commit() {
 			continue
 		}
 		c.Orders = append(c.Orders, journal.OrderRow{Account: l.o.Account, OrderID: id, Day: o.Day,
-			Status: string(o.Row().Status), Group: l.groupOf(o), Doc: encode(o)})
+			Status: string(o.Row().Status), Group: l.groupOf(o), Doc: o.AppendJSON(make([]byte, 0, docBytes))})
 	}
 	for _, id := range slices.Sorted(maps.Keys(l.dirty.actions)) {
 		c.Actions = append(c.Actions, *l.actions[id])

@@ -45,7 +45,7 @@ func decisionID(e *order.Event, r *rules.Rule) string { return e.ID + "-" + r.Na
 
 // record keeps the event with its decisions as one row.
 func (l *Lane) record(row *journal.Event, e *order.Event) {
-	row.Doc = encode(e)
+	row.Doc = e.AppendJSON(make([]byte, 0, docBytes))
 	l.batch.Commit.Events = append(l.batch.Commit.Events, *row)
 	l.storyDecisions(row.Decisions)
 }
@@ -270,7 +270,7 @@ func (l *Lane) amend(waited *run, d journal.Decision) {
 	c := &l.batch.Commit
 	c.Events = slices.DeleteFunc(c.Events, func(x journal.Event) bool { return x.ID == e.ID })
 	c.Events = append(c.Events, journal.Event{ID: e.ID, Account: l.o.Account, At: e.Time, Kind: e.Kind, OrderID: e.OrderID,
-		Group: e.Group, RulesVersion: l.o.Rules.Version(), Decisions: row, Doc: encode(e)})
+		Group: e.Group, RulesVersion: l.o.Rules.Version(), Decisions: row, Doc: e.AppendJSON(make([]byte, 0, docBytes))})
 }
 
 // saveRun keeps a run and marks it.

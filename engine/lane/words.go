@@ -146,10 +146,10 @@ func (l *Lane) positionWords(k order.Key) rules.PositionWords {
 	h := l.book.Holding(order.Claimed, k)
 	w := rules.PositionWords{Quantity: int(h.Position), RealizedPnL: h.Realized.Rupees(), DayQuantity: int(h.Position)}
 	var value, quantity int64
-	for _, g := range h.Groups {
-		if g.ID == "overnight" {
-			w.DayQuantity -= int(g.Filled * g.Sign)
-		}
+	if carried, ok := h.Group("overnight"); ok {
+		w.DayQuantity -= int(carried.Filled * carried.Sign)
+	}
+	for _, g := range h.Open() {
 		if p, told := g.EntryPrice(); told {
 			value += int64(p) * g.Open()
 			quantity += g.Open()

@@ -48,6 +48,9 @@ func (h *Holding) Group(id string) (*Group, bool) {
 	return g, ok
 }
 
+// Open are the groups that are not flat, oldest first, and perhaps some that have just become so.
+func (h *Holding) Open() []*Group { return h.open }
+
 // carriedGroup is the id of what was carried in from an earlier day at a place.
 const carriedGroup = "overnight"
 

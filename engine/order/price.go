@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"strconv"
-	"strings"
 )
 
 // Price is an amount in millionths of a rupee. Ticks go down to 0.0025 rupees and average prices carry more
@@ -29,20 +28,29 @@ func PriceOf(x float64) (Price, bool) {
 func (p Price) Rupees() float64 { return float64(p) / float64(Rupee) }
 
 // String is the shortest decimal form: 96, 96.05, 0.0025.
-func (p Price) String() string {
-	sign, n := "", uint64(p)
+func (p Price) String() string { return string(p.Append(nil)) }
+
+// Append appends the price in its shortest decimal form.
+func (p Price) Append(b []byte) []byte {
+	n := uint64(p)
 	if p < 0 {
-		sign, n = "-", uint64(-p)
+		b, n = append(b, '-'), uint64(-p)
 	}
 	whole, frac := n/uint64(Rupee), n%uint64(Rupee)
+	b = strconv.AppendUint(b, whole, 10)
 	if frac == 0 {
-		return sign + strconv.FormatUint(whole, 10)
+		return b
 	}
-	return sign + strconv.FormatUint(whole, 10) + "." + strings.TrimRight(fmt.Sprintf("%06d", frac), "0")
+	b = append(b, '.')
+	for digit := uint64(Rupee) / 10; frac > 0; digit /= 10 {
+		b = append(b, byte('0'+frac/digit))
+		frac %= digit
+	}
+	return b
 }
 
 // MarshalJSON writes the price as a JSON number of rupees in its shortest form.
-func (p Price) MarshalJSON() ([]byte, error) { return []byte(p.String()), nil }
+func (p Price) MarshalJSON() ([]byte, error) { return p.Append(nil), nil }
 
 // UnmarshalJSON reads a JSON number of rupees; null is 0. It is an error for a number beyond a Price's range.
 func (p *Price) UnmarshalJSON(b []byte) error {
