@@ -74,7 +74,7 @@ func shownExample(text string) string {
 // Example makes a whole file of a Wrong or Right.
 func Example(text string) string {
 	switch {
-	case strings.HasPrefix(text, "- name:"):
+	case strings.HasPrefix(text, "- name:"), strings.HasPrefix(text, "# backstop:"):
 		return "version: 1\nrules:\n  " + strings.ReplaceAll(text, "\n", "\n  ") + "\n"
 	case strings.Contains(text, "version:"):
 		return text + "\n"

@@ -13,6 +13,7 @@ func (r *reader) file() {
 	if root == nil {
 		return
 	}
+	defer r.silence(root)
 	r.screen(root, 0)
 	if !r.mapping(root, "a rules file", "it begins with version: 1 and rules:") {
 		return

@@ -117,8 +117,26 @@ func entryAt100(side string) *Words {
 	return w
 }
 
-// lintAcross warns of what rules do together: a stop and a target in CNC.
+// lintAcross warns of what only all rules together show.
 func (r *reader) lintAcross() {
+	r.lintTests()
+	r.lintCNC()
+}
+
+// lintTests warns of rules that no test covers, where there are tests.
+func (r *reader) lintTests() {
+	if r.o.Tested == nil || r.damaged {
+		return
+	}
+	for _, rule := range r.set.rules {
+		if rule.Enabled && rule.Name != "" && !r.o.Tested(rule.Name) {
+			r.add(SeverityWarning, place{rule.Pos.Line, rule.Pos.Column}, len([]rune(rule.Name)), "no-test", "no test beside the file makes "+rule.Name+" match", "write one, or let `backstop test record` make it from the journal")
+		}
+	}
+}
+
+// lintCNC warns of a stop and a target in CNC, in one rule or in two.
+func (r *reader) lintCNC() {
 	var stop *Rule
 	for _, rule := range r.set.rules {
 		if rule.onlyCNC() && hasAction(rule, "place_stop_loss") {

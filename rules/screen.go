@@ -167,7 +167,7 @@ func (r *reader) commentBehind(p place) string {
 // eatsText says whether a comment looks like the rest of a text: `#1` or one with ${…} in it. A comment that
 // people write has a space behind its `#`.
 func eatsText(comment string) bool {
-	return strings.Contains(comment, "${") || len(comment) > 1 && comment[1] != ' ' && comment[1] != '#' && comment[1] != '-' && comment[1] != '!'
+	return !strings.HasPrefix(comment, "#"+ignoreMark) && (strings.Contains(comment, "${") || len(comment) > 1 && comment[1] != ' ' && comment[1] != '#' && comment[1] != '-' && comment[1] != '!')
 }
 
 // eatenComment tells of a plain value whose rest YAML took for a comment: an expression that is cut in the
