@@ -25,11 +25,15 @@ var update = flag.Bool("update", false, "write the generated tables into the pag
 // generated are the tables that stand between `<!-- name -->` and `<!-- end -->`, by page.
 var generated = map[string]map[string]func(t *testing.T) string{
 	"rules.md": {
-		"words":     func(*testing.T) string { return wordTable(func(w rules.WordDoc) bool { return !isCall(w) }) },
-		"functions": func(*testing.T) string { return wordTable(isCall) },
-		"kinds":     func(*testing.T) string { return kindTable() },
-		"actions":   func(*testing.T) string { return actionTables() },
-		"reasons":   func(*testing.T) string { return reasonList() },
+		"words":      func(*testing.T) string { return wordTable(func(w rules.WordDoc) bool { return !isCall(w) }) },
+		"functions":  func(*testing.T) string { return wordTable(isCall) },
+		"file":       func(*testing.T) string { return fieldTable(rules.FileFields()) },
+		"rule":       func(*testing.T) string { return fieldTable(rules.RuleFields()) },
+		"guardrails": func(*testing.T) string { return fieldTable(rules.GuardrailFields()) },
+		"codes":      func(*testing.T) string { return codeTable() },
+		"kinds":      func(*testing.T) string { return kindTable() },
+		"actions":    func(*testing.T) string { return actionTables() },
+		"reasons":    func(*testing.T) string { return reasonList() },
 	},
 	"settings.md": {"settings": settingTable},
 	"paper.md":    {"faults": faultList},
@@ -78,6 +82,47 @@ func wordTable(of func(rules.WordDoc) bool) string {
 			kind += ", " + w.Unit
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", code(w.Name), kind, code(w.Example), w.Doc)
+	}
+	return b.String()
+}
+
+func fieldTable(table []rules.Param) string {
+	var b strings.Builder
+	b.WriteString("| field | what you write | example | without it |\n| --- | --- | --- | --- |\n")
+	var later []string
+	for _, p := range table {
+		if slices.Contains(p.Later, "") {
+			later = append(later, code(p.Name))
+			continue
+		}
+		var words []string
+		for _, w := range p.Enum {
+			if slices.Contains(p.Later, w) {
+				later = append(later, code(p.Name+": "+w))
+			} else {
+				words = append(words, code(w))
+			}
+		}
+		doc, without := p.Doc, p.Default
+		if len(words) > 1 {
+			doc = strings.Join(words, ", ") + ": " + doc
+		}
+		if p.Unit != "" {
+			doc += " (" + p.Unit + ")"
+		}
+		if p.Required {
+			without = "(required)"
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", code(p.Name), doc, code(p.Example), without)
+	}
+	return b.String() + notYet(later)
+}
+
+func codeTable() string {
+	var b strings.Builder
+	b.WriteString("| code | | what it says |\n| --- | --- | --- |\n")
+	for _, c := range rules.Codes() {
+		fmt.Fprintf(&b, "| [%s](check.md#%s-%s) | %s | %s |\n", c.ID, strings.ToLower(c.ID), c.Slug, c.Severity, c.Title)
 	}
 	return b.String()
 }

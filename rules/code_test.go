@@ -1,8 +1,6 @@
 package rules_test
 
 import (
-	"flag"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -95,19 +93,5 @@ func TestCodeNamed(t *testing.T) {
 // docs/check.md is made of the table of codes.
 func TestCheckPage(t *testing.T) {
 	t.Parallel()
-	const page = "../docs/check.md"
-	want := rules.CodesPage()
-	if flag.Lookup("update").Value.String() == "true" {
-		if err := os.WriteFile(page, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	have, err := os.ReadFile(page)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(have) != want {
-		t.Error("docs/check.md has fallen behind the table of codes: go test ./rules -update")
-	}
+	page(t, "../docs/check.md", []byte(rules.CodesPage()))
 }

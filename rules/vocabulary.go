@@ -124,9 +124,9 @@ func WordList() []WordDoc {
 		}
 	}
 	out = append(out,
-		WordDoc{"vars.NAME", "any", "", "", "your constants, of the type that you wrote"},
-		WordDoc{"action.NAME", "any", "", "", "a parameter or result of the action before, in then and on_error"},
-		WordDoc{"steps.ID.NAME", "any", "", "", "the same of an earlier action that carries this id"})
+		WordDoc{"vars.NAME", "any", "", "vars.stop_pct", "your constants, of the type that you wrote"},
+		WordDoc{"action.NAME", "any", "", "action.trigger_price", "a parameter or result of the action before, in then and on_error"},
+		WordDoc{"steps.ID.NAME", "any", "", "steps.stop.order_id", "the same of an earlier action that carries this id"})
 	for _, f := range functions {
 		if f.usage != "" {
 			out = append(out, WordDoc{f.usage, f.gives, f.unit, f.example, f.doc})

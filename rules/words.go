@@ -24,24 +24,24 @@ type Words struct {
 type EventWords struct {
 	Kind         string     `expr:"kind" example:"fill" doc:"what happened: a kind of the list under on"`
 	Source       string     `expr:"source" example:"postback" doc:"where it was seen: postback, stream, book, replay"`
-	Time         time.Time  `expr:"time" doc:"when, in IST"`
+	Time         time.Time  `expr:"time" example:"2026-11-25 09:31:05" doc:"when, in IST"`
 	Cause        string     `expr:"cause" example:"target" doc:"of flat: stop_loss, target, exit, person, broker"`
 	FillQuantity int        `expr:"fill_quantity" unit:"units" example:"75" doc:"this fill alone"`
 	FillPrice    float64    `expr:"fill_price" unit:"rupees" example:"120" doc:"the average price of this fill alone"`
-	Previous     OrderWords `expr:"previous" doc:"a field of the order as it was before the event"`
+	Previous     OrderWords `expr:"previous" example:"event.previous.status" doc:"a field of the order as it was before the event"`
 	Confirmed    bool       `expr:"confirmed" example:"true" doc:"the broker's own channel has shown it"`
 }
 
 // OrderWords carries Kite's own field names and what Backstop derives.
 type OrderWords struct {
 	OrderID           string   `expr:"order_id" example:"260123220461909" doc:"Kite's id of the order"`
-	ExchangeOrderID   string   `expr:"exchange_order_id" doc:"the exchange's id of the order"`
-	ParentOrderID     string   `expr:"parent_order_id" doc:"of a leg: its parent's order id"`
+	ExchangeOrderID   string   `expr:"exchange_order_id" example:"1300000001887410" doc:"the exchange's id of the order"`
+	ParentOrderID     string   `expr:"parent_order_id" example:"260123220461908" doc:"of a leg: its parent's order id"`
 	UserID            string   `expr:"user_id" example:"AB1234" doc:"the account"`
 	PlacedBy          string   `expr:"placed_by" example:"AB1234" doc:"who placed it"`
 	Status            string   `expr:"status" example:"COMPLETE" doc:"TRIGGER PENDING, OPEN, REJECTED, CANCELLED, COMPLETE"`
-	StatusMessage     string   `expr:"status_message" doc:"why it was rejected or cancelled, in the broker's words"`
-	StatusMessageRaw  string   `expr:"status_message_raw" doc:"the same as the order system wrote it"`
+	StatusMessage     string   `expr:"status_message" example:"Insufficient funds" doc:"why it was rejected or cancelled, in the broker's words"`
+	StatusMessageRaw  string   `expr:"status_message_raw" example:"RMS:Margin Exceeds" doc:"the same as the order system wrote it"`
 	Variety           string   `expr:"variety" example:"regular" doc:"regular, amo, co, iceberg, auction"`
 	Exchange          string   `expr:"exchange" example:"NFO" doc:"NSE, BSE, NFO, BFO, CDS, BCD, MCX"`
 	Tradingsymbol     string   `expr:"tradingsymbol" example:"NIFTY25NOV24500CE" doc:"the instrument's symbol"`
@@ -62,16 +62,16 @@ type OrderWords struct {
 	AveragePrice      float64  `expr:"average_price" unit:"rupees" example:"120" doc:"of what filled"`
 	MarketProtection  float64  `expr:"market_protection" unit:"per cent" example:"-1" doc:"of MARKET and SL-M; -1 is Kite's own band"`
 	Tag               string   `expr:"tag" example:"scalp" doc:"the tag it was placed with"`
-	Tags              []string `expr:"tags" doc:"every tag, the system's too"`
-	GUID              string   `expr:"guid" doc:"of the request that placed it"`
-	AppID             int      `expr:"app_id" doc:"the app that placed it"`
+	Tags              []string `expr:"tags" example:"[\"scalp\"]" doc:"every tag, the system's too"`
+	GUID              string   `expr:"guid" example:"174694xOz1kCwSjd8RrCd" doc:"of the request that placed it"`
+	AppID             int      `expr:"app_id" example:"100" doc:"the app that placed it"`
 
 	Role   string  `expr:"role" example:"entry" doc:"its part in its group: entry, stop_loss, target, exit, other"`
 	IsExit bool    `expr:"is_exit" example:"false" doc:"it reduces a position"`
 	Age    float64 `expr:"age" unit:"seconds" example:"2.5" doc:"since it was first seen"`
 	Value  float64 `expr:"value" unit:"rupees" example:"9000" doc:"quantity x average price, else x price"`
 	Reason string  `expr:"reason" example:"margin" doc:"of a rejection or cancellation: one word"`
-	Hint   string  `expr:"hint" doc:"what to do about it"`
+	Hint   string  `expr:"hint" example:"add funds, or lower the quantity" doc:"what to do about it"`
 }
 
 // GroupWords is an entry and the exits behind it.
@@ -86,7 +86,7 @@ type GroupWords struct {
 	LastPrice       float64      `expr:"last_price" unit:"rupees" example:"118.5" doc:"the instrument's last price"`
 	RealizedPnL     float64      `expr:"realized_pnl" unit:"rupees" example:"0" doc:"profit of what was exited, before charges"`
 	PnL             float64      `expr:"pnl" unit:"rupees" example:"-112.5" doc:"the same with what is open, at the last price"`
-	Orders          []OrderWords `expr:"orders" doc:"its orders, for any(), count() and the like"`
+	Orders          []OrderWords `expr:"orders" example:"count(group.orders, .is_exit)" doc:"its orders, for any(), count() and the like"`
 }
 
 // PositionWords is of the order's account, instrument and product.
@@ -116,7 +116,7 @@ type AccountWords struct {
 // ErrorWords is the failure that on_error answers.
 type ErrorWords struct {
 	Type    string `expr:"type" example:"margin" doc:"why, in one word"`
-	Message string `expr:"message" doc:"why, in the broker's words"`
-	Hint    string `expr:"hint" doc:"what to do about it"`
+	Message string `expr:"message" example:"Insufficient funds" doc:"why, in the broker's words"`
+	Hint    string `expr:"hint" example:"add funds, or lower the quantity" doc:"what to do about it"`
 	Action  string `expr:"action" example:"place_stop_loss" doc:"the action that failed"`
 }

@@ -19,8 +19,8 @@ func explainCommand(p *program) *cobra.Command {
 		Use:   "explain ID",
 		Short: "Say why something was or was not done",
 		Long: `Explain takes the id of a decision and shows each part of its condition with its value; or an order id, and shows one
-page from the raw updates to the broker's answer; or the id of an action or a request. --words lists every word that
-rules can read. It reads the store beside a running service.`,
+page from the raw updates to the broker's answer; or the id of an action or a request. --words lists all that
+rules can say: words, functions, kinds, fields and actions. It reads the store beside a running service.`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if words {
 				return arguments(0, 0, "")(cmd, args)
@@ -45,30 +45,50 @@ rules can read. It reads the store beside a running service.`,
 	}
 	settingFlags(cmd, "data", "store")
 	jsonFlag(cmd, &asJSON)
-	cmd.Flags().BoolVar(&words, "words", false, "list every word and function of the rules")
+	cmd.Flags().BoolVar(&words, "words", false, "list every word, function, kind, field and action of the rules")
 	return cmd
 }
 
-// explainWords prints the words of the language.
+// explainWords prints the language: words, functions, kinds, fields, actions.
 func (p *program) explainWords(asJSON bool) error {
-	var rows [][]string
-	for _, w := range rules.WordList() {
-		if asJSON {
-			if err := p.out.json(w); err != nil {
+	entries := rules.Reference(actions.Builtin())
+	if asJSON {
+		for _, e := range entries {
+			if err := p.out.json(e); err != nil {
 				return err
 			}
-			continue
 		}
-		doc := w.Doc
-		if w.Example != "" {
-			doc += " (" + w.Example + ")"
-		}
-		rows = append(rows, []string{w.Name, strings.TrimSpace(w.Type + " " + w.Unit), doc})
+		return nil
 	}
-	if !asJSON {
-		p.out.table([]string{"word", "type", "what"}, rows)
+	for from := 0; from < len(entries); {
+		part := entries[from].Part
+		var rows [][]string
+		for ; from < len(entries) && entries[from].Part == part; from++ {
+			rows = append(rows, referenceRow(entries[from]))
+		}
+		p.out.table([]string{part, "type", "without it", "what"}, rows)
 	}
 	return nil
+}
+
+func referenceRow(e rules.Entry) []string {
+	doc := e.Doc
+	kind := strings.TrimSpace(e.Type + " " + e.Unit)
+	switch {
+	case len(e.Values) == 0:
+	case e.Part != rules.PartWord:
+		kind = strings.Join(e.Values, " | ")
+	case len(e.Values) <= 8 && !strings.Contains(doc, e.Values[0]):
+		doc += ": " + strings.Join(e.Values, ", ")
+	}
+	if e.Example != "" {
+		doc += " (" + e.Example + ")"
+	}
+	without := e.Default
+	if e.Required {
+		without = "(required)"
+	}
+	return []string{e.Name, kind, without, doc}
 }
 
 // explain finds out what an id is of.

@@ -18,7 +18,6 @@ func laterCommands() []*cobra.Command {
 		later("replay", "backstop dry-run --rules NEW shows what other rules do with recorded payloads"),
 		later("login", "put the day's access token into KITE_ACCESS_TOKEN"),
 		later("logout", "remove KITE_ACCESS_TOKEN"),
-		later("schema", "backstop explain --words lists every word of the rules"),
 	}
 }
 
