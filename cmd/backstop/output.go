@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,11 +11,13 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"unicode"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"backstop/actions"
+	"backstop/engine/console"
 )
 
 // The rules of all output:
@@ -145,7 +148,7 @@ func (p *printer) flush() {
 // note writes one message to standard error, behind all output before it.
 func (p *printer) note(format string, args ...any) {
 	p.flush()
-	fmt.Fprintf(p.stderr, "backstop: "+format+"\n", args...)
+	fmt.Fprintln(p.stderr, printableLines(fmt.Sprintf("backstop: "+format, args...)))
 }
 
 // line writes one line.
@@ -159,11 +162,13 @@ func (p *printer) line(format string, args ...any) {
 func (p *printer) json(v any) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	e := json.NewEncoder(p.w)
+	var line bytes.Buffer
+	e := json.NewEncoder(&line)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(v); err != nil {
 		return misuse("json: %v", err)
 	}
+	_, _ = p.w.Write(console.EscapeInvisible(line.Bytes())) // flush tells what went wrong
 	return nil
 }
 
@@ -221,17 +226,23 @@ func tableRow(cells []string) table.Row {
 	return row
 }
 
-// printable takes out what would move a terminal's cursor: texts come from brokers and other people.
+// printable takes out what would move a terminal's cursor, and shows as U+FFFD what would reorder or hide the rest of a
+// line (bidirectional and other invisible marks): texts come from brokers and other people. The joiners that Indian
+// scripts need stay.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\t' || r == '\r' {
+		switch {
+		case r == '\n' || r == '\t' || r == '\r':
 			return ' '
-		}
-		if r < ' ' || r >= 0x7f && r < 0xa0 {
+		case unicode.Is(unicode.Cc, r):
 			return -1
+		case r == '\u200c' || r == '\u200d':
+			return r
+		case unicode.In(r, unicode.Cf, unicode.Co, unicode.Zl, unicode.Zp):
+			return unicode.ReplacementChar
 		}
 		return r
-	}, s)
+	}, strings.ToValidUTF8(s, "\uFFFD"))
 }
 
 // The few colours that carry a meaning; without colour the text stands as it is.

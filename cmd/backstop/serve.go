@@ -138,9 +138,22 @@ func (p *program) logger(s *settings, verbose bool) *slog.Logger {
 		}
 	}
 	if form == "json" {
-		return slog.New(slog.NewJSONHandler(p.stderr, &slog.HandlerOptions{Level: level}))
+		return slog.New(slog.NewJSONHandler(p.stderr, &slog.HandlerOptions{Level: level, ReplaceAttr: harmless}))
 	}
-	return slog.New(tint.NewTextHandler(p.stderr, &tint.Options{Level: level, TimeFormat: "15:04:05.000", NoColor: !colourful(p.stderr, p.env)}))
+	return slog.New(tint.NewTextHandler(p.stderr, &tint.Options{Level: level, ReplaceAttr: harmless, TimeFormat: "15:04:05.000", NoColor: !colourful(p.stderr, p.env)}))
+}
+
+// harmless keeps foreign text in the log from acting on the terminal that shows it.
+func harmless(_ []string, a slog.Attr) slog.Attr {
+	switch a.Value.Kind() {
+	case slog.KindString:
+		a.Value = slog.StringValue(printableLines(a.Value.String()))
+	case slog.KindAny:
+		if err, ok := a.Value.Any().(error); ok {
+			a.Value = slog.StringValue(printableLines(err.Error()))
+		}
+	}
+	return a
 }
 
 // server is the running service.

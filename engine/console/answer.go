@@ -54,10 +54,11 @@ func (c *console) answer(w http.ResponseWriter, status int, v any) {
 		c.refuse(w, &problem{http.StatusInternalServerError, general, "the answer could not be encoded; the log says why"})
 		return
 	}
+	text := EscapeInvisible(body.Bytes())
 	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Length", strconv.Itoa(body.Len()))
+	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
 	w.WriteHeader(status)
-	_, _ = w.Write(body.Bytes()) // a client that went away loses its answer
+	_, _ = w.Write(text) // a client that went away loses its answer
 }
 
 // refuse writes a problem in Kite's envelope.

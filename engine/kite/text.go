@@ -3,6 +3,7 @@ package kite
 import (
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -105,15 +106,15 @@ func clip(s string) string {
 	return q[1 : len(q)-1]
 }
 
-// oneLine is a foreign message without line ends or control characters, of bounded length.
+// oneLine is a foreign message without line ends, control characters and invisible marks, of bounded length.
 func oneLine(s string) string {
 	const most = 500
 	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
+		if unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) && r != '\u200c' && r != '\u200d' {
 			return ' '
 		}
 		return r
-	}, s)
+	}, strings.ToValidUTF8(s, "\uFFFD"))
 	if r := []rune(s); len(r) > most {
 		s = string(r[:most]) + "…"
 	}
