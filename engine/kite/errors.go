@@ -133,10 +133,12 @@ func Classify(status int, errorType, message string) (actions.Class, string) {
 	switch {
 	case status == http.StatusTooManyRequests:
 		return actions.ClassBusy, hintBusy
+	case status >= 500: // whatever it says of itself, it may have happened
+		return actions.ClassAmbiguous, hintAmbiguous
 	case errorType == "TokenException", errorType == "TwoFAException", status == http.StatusUnauthorized,
 		status >= 400 && status < 500 && sessionTexts.text.MatchString(message):
 		return actions.ClassSession, sessionTexts.hint
-	case errorType == "NetworkException", status >= 500, status == http.StatusRequestTimeout,
+	case errorType == "NetworkException", status == http.StatusRequestTimeout,
 		status < 400 && !refusals[errorType], strings.Contains(message, "exchange connection (adapter)"):
 		return actions.ClassAmbiguous, hintAmbiguous
 	case status == http.StatusForbidden || errorType == "PermissionException" || errorType == "PermissionError":
