@@ -3,9 +3,10 @@ SHELL := /bin/bash
 export CGO_ENABLED ?= 0
 SEED ?= 1
 SEEDS ?= 500
+FUZZTIME ?= 10s
 LINT := $(CURDIR)/bin/golangci-lint
 
-.PHONY: help build test race lint simulate bench cross tools
+.PHONY: help build test race lint simulate fuzz bench cross tools
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +29,14 @@ tools:
 
 simulate: ## days under faults and crashes: make simulate SEED=1 SEEDS=5000
 	go test ./engine/enginetest -run TestSimulateMany -count=1 -timeout 30m -v -args -seed $(SEED) -seeds $(SEEDS)
+
+fuzz: ## every fuzz target in turn: make fuzz FUZZTIME=10s; what fails stays in its testdata/fuzz
+	@bad=0; n=0; for d in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
+	  for f in $$(grep -rhos --include='*_test.go' '^func Fuzz[A-Za-z0-9]*' $$d/*_test.go | sed 's/func //' | sort); do \
+	    n=$$((n+1)); if out=$$(go test $$d -run '^$$$$' -fuzz "^$$f$$$$" -fuzztime $(FUZZTIME) -parallel 2 2>&1); then \
+	      printf '  ok    %-24s %-26s %s\n' "$$d" "$$f" "$$(echo "$$out" | grep -o 'execs: [0-9]*' | tail -1)"; \
+	    else bad=$$((bad+1)); printf '  FAIL  %-24s %s\n%s\n' "$$d" "$$f" "$$out"; fi; done; done; \
+	echo "  $$n targets, $(FUZZTIME) each, $$bad failed"; test $$bad = 0
 
 bench: ## acknowledged postbacks a second, against a bare handler in the same run
 	go test ./cmd/backstop -run '^$$$$' -bench . -benchtime 1x -count 1

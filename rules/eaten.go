@@ -178,10 +178,16 @@ func isWordRune(r rune) bool {
 // entryEnd is where an entry of a flow mapping ends as a person meant it.
 func entryEnd(line []rune, from int) int {
 	return scanFlow(line, from, func(i int) bool {
-		rest := strings.TrimLeft(string(line[i+1:]), " ")
-		return keyForm.MatchString(rest) || rest == ""
+		rest := line[i+1:]
+		for len(rest) > 0 && rest[0] == ' ' {
+			rest = rest[1:]
+		}
+		return len(rest) == 0 || keyForm.MatchString(string(rest[:min(len(rest), nameLength)]))
 	})
 }
+
+// nameLength bounds what may be a field's name in front of its colon, characters.
+const nameLength = 200
 
 // elementEnd is where an element of a flow list ends.
 func elementEnd(line []rune, from int) int {

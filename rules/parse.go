@@ -30,8 +30,9 @@ type Options struct {
 
 // Bounds of a file.
 const (
-	fileSize = 1 << 20 // bytes
-	problems = 500     // more are not told
+	fileSize   = 1 << 20 // bytes
+	lineLength = 8000    // characters; an expression has 4000 at most, and what YAML eats of a line is sought in its square
+	problems   = 500     // more are not told
 )
 
 // Load reads and parses a file. The error is that of reading it (errors.Is fs.ErrNotExist …); what is wrong
@@ -55,6 +56,7 @@ func Parse(name string, src []byte, o Options) (*Set, Problems) {
 		r.fail(place{1, 1}, 1, "too-large", fmt.Sprintf("a rules file has at most %d bytes, this one %d", fileSize, len(src)), "a list that long belongs in another place")
 	case !utf8.Valid(src):
 		r.notUTF8(src)
+	case r.longLine():
 	default:
 		r.file()
 	}
@@ -155,6 +157,21 @@ func (r *reader) notUTF8(src []byte) {
 	r.src = newSource(r.src.name, strings.ToValidUTF8(strings.Join(r.src.original, "\n"), "?"))
 	r.fail(place{line, column}, 1, "encoding", "the file is not UTF-8", "save it as UTF-8")
 }
+
+// longLine refuses a file with a line that nobody wrote by hand, and looks no further.
+func (r *reader) longLine() bool {
+	for i, line := range r.src.lines {
+		if n := len(line); n > lineLength {
+			r.src = newSource(r.src.name, strings.Repeat("\n", i)+string(line[:lineShown])+"…")
+			r.fail(place{i + 1, 1}, 1, "too-long", fmt.Sprintf("a line has at most %d characters, this one %d", lineLength, n), "write it on several lines")
+			return true
+		}
+	}
+	return false
+}
+
+// lineShown is how much of such a line is shown, characters.
+const lineShown = 100
 
 // checkEnv looks an environment value up and tells where it is not set.
 func (r *reader) checkEnv(at located, name string) {

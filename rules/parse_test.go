@@ -274,7 +274,16 @@ func FuzzParse(f *testing.F) {
 	for _, s := range seeds(f) {
 		f.Add(s)
 	}
-	f.Fuzz(func(t *testing.T, src string) { parsed(t, src) })
+	for _, s := range bombs() {
+		if len(s) < 3000 {
+			f.Add(s)
+		}
+	}
+	f.Fuzz(func(t *testing.T, src string) {
+		if len(src) < 20_000 { // longer ones are slow, and bombs has them
+			parsed(t, src)
+		}
+	})
 }
 
 // Files made of pieces of real ones, cut, doubled and sprinkled with what YAML and expr treat as special.

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"strings"
+	"unicode"
 
 	"gopkg.in/yaml.v3"
 )
@@ -74,7 +75,7 @@ func (w *walker) step(r rune, style yaml.Style) place {
 		return at
 	}
 	text := w.current()
-	if (r == ' ' || r == '\n') && w.rest() == "" {
+	if (r == ' ' || r == '\n') && w.atEnd() {
 		return w.fold()
 	}
 	if r == '\n' && style&yaml.DoubleQuotedStyle == 0 { // more blank lines of a fold that was passed
@@ -99,13 +100,15 @@ func (w *walker) step(r rune, style yaml.Style) place {
 	return at
 }
 
-// rest is what is left of the line, trimmed.
-func (w *walker) rest() string {
+// atEnd says whether nothing but white space is left of the line.
+func (w *walker) atEnd() bool {
 	text := w.current()
-	if w.col >= len(text) {
-		return ""
+	for i := w.col; i < len(text); i++ {
+		if !unicode.IsSpace(text[i]) {
+			return false
+		}
 	}
-	return strings.TrimSpace(string(text[w.col:]))
+	return true
 }
 
 // fold goes to the first word of the next line that has one.
