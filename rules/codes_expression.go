@@ -36,7 +36,7 @@ var codesOfExpressions = []Code{
 	{"BS311", "dynamic-pattern", SeverityError, "The pattern of `matches` is not written out",
 		"A regular expression must be known when the file is read. For a pattern with `*` there is `like`.",
 		"- name: tell\n  on: rejected\n  when: order.tag matches order.guid\n  then:\n    - log: x", "- name: tell\n  on: rejected\n  when: like(order.tag, \"scalp*\")\n  then:\n    - log: x"},
-	{"BS312", "too-long", SeverityError, "The expression or text is too long",
-		"An expression has at most 4000 characters, a text at most 4096 (Telegram takes no longer one).",
+	{"BS312", "too-long", SeverityError, "The expression, text or line is too long",
+		"An expression has at most 4000 characters, a text at most 4096 (Telegram takes no longer one), a line of the file at most 8000.",
 		"# a `when` of more than 4000 characters", "- name: tell\n  on: rejected\n  when: order.tag in [\"a\", \"b\"]\n  then:\n    - log: x"},
 }

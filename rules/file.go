@@ -118,7 +118,7 @@ const mendPasses = 8
 // document decodes the file into nodes. What YAML can't read is told, mended or left out, and read again, so
 // that the mistakes behind it are found too. nil: nothing could be read.
 func (r *reader) document() *yaml.Node {
-	r.mendBreaks()
+	r.mendUnseen()
 	if _, err := decode(r.src.text(0, len(r.src.lines))); err != nil {
 		r.mendTabs()
 	}

@@ -35,18 +35,6 @@ func (r *reader) mendTabs() {
 	}
 }
 
-// mendBreaks tells of characters that end a line for YAML and for no editor, and goes on as if they were spaces.
-func (r *reader) mendBreaks() {
-	for i, line := range r.src.lines {
-		for j, c := range line {
-			if c == '\u0085' || c == '\u2028' || c == '\u2029' {
-				r.fail(place{i + 1, j + 1}, 1, "encoding", "the line holds a line break that can't be seen", "type the line anew")
-				line[j] = ' '
-			}
-		}
-	}
-}
-
 // mend tells why YAML can't read the text and changes the text so that the rest can be read. False: it
 // can't be helped. The text is looked at piece by piece, so that a long file with many mistakes is told as fast
 // as a short one.
@@ -114,6 +102,10 @@ func (r *reader) mendLine(bad int, p piece, err error) {
 func (r *reader) tellUnreadable(bad int, err error) {
 	line := r.src.lines[bad]
 	message, hint := explainYAML(err)
+	if strings.Contains(err.Error(), "exceeded max depth") {
+		r.fail(place{bad + 1, leading(line) + 1}, 1, "too-deep", "this nests too deep", "the language needs six levels at most")
+		return
+	}
 	if noSpace.MatchString(string(line)) {
 		hint = "a colon needs a space after it"
 	} else if previous := r.continues(bad); previous != "" {

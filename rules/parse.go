@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -38,7 +39,12 @@ const (
 // Load reads and parses a file. The error is that of reading it (errors.Is fs.ErrNotExist …); what is wrong
 // with its content are the problems, and then the set is nil.
 func Load(path string, o Options) (*Set, Problems, error) {
-	src, err := os.ReadFile(path)
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("rules: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	src, err := io.ReadAll(io.LimitReader(f, fileSize+1)) // whatever it is, it has an end
 	if err != nil {
 		return nil, nil, fmt.Errorf("rules: %w", err)
 	}
@@ -53,9 +59,8 @@ func Parse(name string, src []byte, o Options) (*Set, Problems) {
 	switch {
 	case len(src) > fileSize:
 		r.src = newSource(name, "")
-		r.fail(place{1, 1}, 1, "too-large", fmt.Sprintf("a rules file has at most %d bytes, this one %d", fileSize, len(src)), "a list that long belongs in another place")
-	case !utf8.Valid(src):
-		r.notUTF8(src)
+		r.fail(place{1, 1}, 1, "too-large", fmt.Sprintf("a rules file has at most %d bytes, this one has more", fileSize), "a list that long belongs in another place")
+	case r.otherEncoding(src):
 	case r.longLine():
 	default:
 		r.file()
@@ -139,23 +144,6 @@ func (r *reader) finish() Problems {
 		}
 	}
 	return found
-}
-
-func (r *reader) notUTF8(src []byte) {
-	line, column := 1, 1
-	for len(src) > 0 {
-		c, size := utf8.DecodeRune(src)
-		if c == utf8.RuneError && size <= 1 {
-			break
-		}
-		column++
-		if c == '\n' {
-			line, column = line+1, 1
-		}
-		src = src[size:]
-	}
-	r.src = newSource(r.src.name, strings.ToValidUTF8(strings.Join(r.src.original, "\n"), "?"))
-	r.fail(place{line, column}, 1, "encoding", "the file is not UTF-8", "save it as UTF-8")
 }
 
 // longLine refuses a file with a line that nobody wrote by hand, and looks no further.
