@@ -92,4 +92,5 @@ type Action struct {
 	Created  time.Time      `json:"created_at"`
 	Updated  time.Time      `json:"updated_at"`
 	NotUntil time.Time      `json:"not_until,omitzero"`
+	Retries  int            `json:"retries,omitempty"` // how often a person began it anew
 }

@@ -55,6 +55,7 @@ const (
 	WhyBroker      = "broker"
 	WhySettle      = "settle" // its tag is looked for in a fresh book first
 	WhyPaused      = "paused"
+	WhyRetry       = "retry" // a person asked for it again: it is looked for first
 
 	WhySuperseded = "superseded"
 	WhyRefuted    = "refuted"

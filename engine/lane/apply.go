@@ -36,7 +36,7 @@ func (l *Lane) apply(i int, in *Input) {
 		l.o.Rules = in.Rules
 		l.journalJSON(journal.InputRules, in.Rules.Version())
 	case in.Control != nil:
-		l.takeControl(in.Control)
+		l.takeControl(i, in.Control)
 	}
 }
 
@@ -95,6 +95,7 @@ func (l *Lane) fold(u *order.Update, baseline bool) string {
 		o.MarkBaseline()
 	}
 	l.tie(o)
+	l.noteStray(o)
 	if l.o.Assume {
 		l.assumeTrade(o)
 	}
@@ -348,9 +349,17 @@ func (l *Lane) takePositions(p *Positions) {
 // bookRead says whether this lane has read the book today: what an earlier process read is no ground to act on.
 func (l *Lane) bookRead() bool { return !l.meta.LastGood.Before(l.started) }
 
-func (l *Lane) takeControl(c *Control) {
-	if c.Verb == Reconcile { // a wish to read changes nothing by itself
+func (l *Lane) takeControl(i int, c *Control) {
+	switch c.Verb {
+	case Reconcile: // a wish to read changes nothing by itself
 		l.readNow = true
+		return
+	case Retry, Resolve:
+		if why := l.obey(c); why != "" {
+			l.batch.Answers = append(l.batch.Answers, Answer{i, why})
+			return
+		}
+		l.journalJSON(journal.InputControl, c)
 		return
 	}
 	l.journalJSON(journal.InputControl, c)
@@ -373,6 +382,7 @@ func (l *Lane) sessionLives() {
 	}
 	l.meta.Dead, l.meta.DeadWhy = false, ""
 	l.dirty.meta = true
+	l.readNow, l.failures = true, 0 // what waited is judged again by what the book shows now
 	l.forget("session")
 	l.journalJSON(journal.InputSession, Session{Alive: true})
 }
@@ -381,7 +391,7 @@ func (l *Lane) sessionDied(why string) {
 	if l.meta.Dead {
 		return
 	}
-	l.meta.Dead, l.meta.DeadWhy = true, why
+	l.meta.Dead, l.meta.DeadWhy, l.meta.Died = true, why, l.meta.Now
 	l.dirty.meta = true
 	l.journalJSON(journal.InputSession, Session{Why: why})
 	l.emit(order.Event{ID: actions.ID("event", l.o.Account, "session_expired", string(l.meta.Day), l.meta.Now.Format(time.RFC3339)),

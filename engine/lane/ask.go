@@ -96,13 +96,7 @@ func (l *Lane) openRequests() []string {
 // order and how many changes it had.
 func (l *Lane) stepID(s *slot, st step) string {
 	if st.method == actions.Place {
-		facts := []string{"place", l.o.Account, string(s.Kind), s.Key.Exchange, s.Key.Tradingsymbol, s.Key.Product}
-		if s.Kind == actions.SlotExit {
-			facts = append(facts, string(l.meta.Day), s.Group)
-		} else {
-			facts = append(facts, s.Group, fmt.Sprint(s.Part))
-		}
-		return actions.ID(append(facts, fmt.Sprint(st.slice), fmt.Sprint(s.generation(st.slice)))...)
+		return l.placeID(s, st.slice, s.generation(st.slice))
 	}
 	_, so := l.slotOf(st.orderID)
 	n := 0

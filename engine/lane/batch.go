@@ -10,7 +10,7 @@ import (
 // Batch is what one step decided. Nothing in it may leave before Commit is durable.
 type Batch struct {
 	Commit   journal.Commit
-	Answers  []Answer          // one an update among the inputs that came with a source of postback or stream
+	Answers  []Answer          // one an update among the inputs, and one a person's word that was not followed
 	Sends    []actions.Request // claimed; each wants one Outcome
 	Messages []actions.Action  // claimed; each wants one Delivery; Message is set
 	Logs     []Log             // lines for the service's log
@@ -19,7 +19,7 @@ type Batch struct {
 	Steps    []Story   // with Options.Tell: what happened, update by update
 }
 
-// Answer says what became of one update.
+// Answer says what became of one update, or why a person's word was not followed.
 type Answer struct {
 	Input   int    // index among the inputs of the step
 	Ignored string // why it changed nothing, or ""

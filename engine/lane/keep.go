@@ -65,13 +65,13 @@ func (l *Lane) adjust(s *slot, orders []live, want, total int64, params actions.
 		total += quantity - o.remaining
 		// A target that the broker won't shrink is replaced: it could sell more than is open. A stop stays: none is worse.
 		stuck := o.Stubborn && s.Kind == actions.SlotTarget && quantity < o.remaining
-		if quantity == 0 || o.Mods >= modificationsMost || stuck {
-			steps = append(steps, l.cancelStep(s, o.slotOrder))
-			continue
-		}
 		p := params
 		p.Quantity = quantity
-		if row := &o.o.Seen(order.Confirmed).Row; !sameValues(row, p) {
+		row := &o.o.Seen(order.Confirmed).Row
+		switch same := sameValues(row, p); {
+		case quantity == 0, stuck, !same && o.Mods >= modificationsMost:
+			steps = append(steps, l.cancelStep(s, o.slotOrder))
+		case !same:
 			steps = append(steps, step{method: actions.Modify, orderID: o.OrderID, slice: o.Slice, params: p, variety: variety(row), priority: priorityOf(s)})
 		}
 	}

@@ -31,6 +31,7 @@ type Lane struct {
 	waits     map[string]bool         // requests whose waiting was told
 	idle      map[string]bool         // slots with nothing to do until their place changes
 	byPlace   map[order.Key][]string  // slots by place
+	strays    map[order.Key][]string  // orders with a tag of ours that no request is behind
 
 	// Not kept: a new start begins with readings.
 	unheard   map[string]time.Time // orders that the book told ended, and no push yet
@@ -62,7 +63,7 @@ func New(o Options, snap *journal.Snapshot, now time.Time) (*Lane, error) {
 		requests: map[string]*actions.Request{}, actions: map[string]*actions.Action{}, told: map[string]*told{},
 		fired: map[string]time.Time{}, dirty: newDirty(), asked: map[string]time.Time{}, links: map[string]string{}, flats: map[string]bool{},
 		open: map[string]bool{}, ahead: map[string]bool{}, cancelled: map[string]bool{}, hot: map[order.Key]bool{}, lasting: map[order.Key]time.Time{}, waits: map[string]bool{}, unheard: map[string]time.Time{},
-		idle: map[string]bool{}, byPlace: map[order.Key][]string{}}
+		idle: map[string]bool{}, byPlace: map[order.Key][]string{}, strays: map[order.Key][]string{}}
 	if snap != nil {
 		if err := l.restore(snap); err != nil {
 			return nil, err
@@ -236,6 +237,7 @@ func (l *Lane) rollDay(day order.Day) {
 	l.ahead, l.idle, l.byPlace = map[string]bool{}, map[string]bool{}, map[order.Key][]string{}
 	clear(l.hot)
 	clear(l.lasting)
+	clear(l.strays)
 	l.asked = map[string]time.Time{}
 	if l.o.Assume {
 		l.book.SetOvernight(carried)

@@ -67,7 +67,11 @@ func (l *Lane) nextRead() time.Time {
 		case actions.Accepted:
 			sooner(l.after(r.Ended, acceptedReads))
 		case actions.Unknown:
-			sooner(l.after(r.Ended, unknownReads))
+			since := r.Ended
+			if r.Why == actions.WhyRetry {
+				since = r.Updated // the send is long over; the readings begin with the word
+			}
+			sooner(l.after(since, unknownReads))
 		}
 	}
 	for _, id := range sortedKeys(l.slots) {

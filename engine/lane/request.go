@@ -67,6 +67,16 @@ func (l *Lane) noteOrderID(r *actions.Request) {
 			so.OrderID = r.OrderID
 			l.touchSlot(s)
 		}
+		if o, ok := l.book.Order(r.OrderID); so.Ended && ok && o.Seen(order.Confirmed).Live() { // given up, and it lives all the same
+			so.Ended = false
+			l.touchSlot(s)
+			if r.State == actions.Failed {
+				r.Error = nil
+				l.set(r, actions.Accepted, "")
+				l.say("turned up "+o.ID, fmt.Sprintf("TURNED UP %s (%s): order %s was given up as failed and lives. Backstop looks after it; of two exits for one quantity it cancels one.",
+					o.Row().Tradingsymbol, l.o.Account, o.ID), sayOnce)
+			}
+		}
 	}
 	if !known { // given up after its absence was proved, and it turned up all the same: the slot looks after it
 		slice := 0
@@ -171,14 +181,21 @@ func (l *Lane) reread(r *actions.Request) {
 func (l *Lane) settleUnknown(read *Read, whole bool) {
 	for _, id := range l.openRequests() {
 		r := l.requests[id]
-		if r.State != actions.Unknown || !read.Began.After(r.Ended) {
+		if r.State != actions.Unknown {
 			continue
 		}
+		after := read.Began.After(r.Ended)
 		if r.Call.Method != actions.Place {
-			l.settleChange(r)
+			if after {
+				l.settleChange(r)
+			}
 			continue
 		}
-		if o, ok := l.book.Tagged(r.Tag()); ok && o.Seen(order.Confirmed).Known {
+		if live, known := l.underTag(r); r.Why == actions.WhyRetry && known && live == nil {
+			l.newGeneration(r)
+			continue
+		}
+		if o, ok := l.book.Tagged(r.Tag()); ok && o.Seen(order.Confirmed).Known { // it is there, whenever the reading began
 			r.OrderID = o.ID
 			l.set(r, actions.Accepted, "")
 			l.noteOrderID(r)
@@ -186,7 +203,7 @@ func (l *Lane) settleUnknown(read *Read, whole bool) {
 			l.sent(r)
 			continue
 		}
-		if !whole {
+		if !whole || !after {
 			continue
 		}
 		r.Absent++
@@ -195,6 +212,10 @@ func (l *Lane) settleUnknown(read *Read, whole bool) {
 		}
 		l.touch(r)
 		if r.Absent >= absentReads && r.AbsentLate >= 2 && read.Began.Sub(r.Ended) >= absentFor {
+			if r.Why == actions.WhyRetry {
+				l.newGeneration(r)
+				continue
+			}
 			l.set(r, actions.Waiting, actions.WhySettle)
 		}
 	}

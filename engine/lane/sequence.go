@@ -178,17 +178,28 @@ func (l *Lane) setAction(a *actions.Action, s actions.State, why string) {
 func (l *Lane) failAction(a *actions.Action, e *actions.Error) {
 	a.Error = e
 	l.setAction(a, actions.Failed, "")
-	key := order.Key{}
-	group := ""
-	if run, ok := l.runs[a.Decision]; ok {
-		key, group = run.Event.Key, run.Event.Group
-	}
+	key, group := l.placeOf(a)
 	l.tellFailed(a, nil, e)
 	if run, ok := l.runs[a.Decision]; ok && run.Event.Kind == order.KindActionFailed {
 		return // a failure of the answer to a failure is told, and no rule is asked again
 	}
-	l.emit(order.Event{ID: actions.ID("event", l.o.Account, a.ID, "action_failed", string(e.Class)), Kind: order.KindActionFailed, OrderID: a.OrderID,
+	facts := []string{"event", l.o.Account, a.ID, "action_failed", string(e.Class)}
+	if a.Retries > 0 {
+		facts = append(facts, fmt.Sprint(a.Retries))
+	}
+	l.emit(order.Event{ID: actions.ID(facts...), Kind: order.KindActionFailed, OrderID: a.OrderID,
 		Key: key, Group: group, Reason: string(e.Class), Hint: e.Hint, Message: e.Message, Cause: a.Type})
+}
+
+// placeOf is where an action acts: its event's place, or its slot's once the sequence is over.
+func (l *Lane) placeOf(a *actions.Action) (k order.Key, group string) {
+	if run, ok := l.runs[a.Decision]; ok {
+		return run.Event.Key, run.Event.Group
+	}
+	if s, ok := l.slots[a.Slot]; ok {
+		return s.Key, s.Group
+	}
+	return order.Key{}, ""
 }
 
 // message queues a text for a channel; it never waits for a confirmation.

@@ -53,6 +53,7 @@ func (l *Lane) deriveSlots() bool {
 }
 
 func (l *Lane) deriveSlot(s *slot) bool {
+	l.takeFound(s)
 	l.noteEnded(s)
 	l.takeWish(s)
 	if l.held(s) {
@@ -165,6 +166,9 @@ func (l *Lane) beyondMarket(s *slot) {
 func (l *Lane) hasOnError(a *actions.Action) bool {
 	run := l.runs[a.Decision]
 	rule, ok := l.rule(a.Rule)
+	if ok && rule.HasOnError && a.Retries > 0 {
+		return true // it had its say, and a person is at it
+	}
 	return ok && rule.HasOnError && run != nil && run.Part != "on_error" && run.Action == a.ID
 }
 
@@ -208,6 +212,8 @@ func (l *Lane) slotState(s *slot, a *actions.Action) (actions.State, string) {
 		return actions.Waiting, actions.WhyConfirm
 	case s.Left != "":
 		return actions.Skipped, s.Left
+	case l.held(s): // what it wants is derived again from a reading that is owed
+		return actions.Waiting, actions.WhySlot
 	case s.Kind == actions.SlotTarget && !l.stopReady(s):
 		return actions.Waiting, actions.WhySlot
 	case l.liveQuantity(s) == 0 && l.wanted(s, g) > 0:

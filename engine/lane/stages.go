@@ -46,7 +46,7 @@ var stages = []stage{
 		switch {
 		case l.meta.Dead:
 			return verdict{wait: actions.WhySession}
-		case !l.armed:
+		case !l.armed, l.meta.LastGood.Before(l.meta.Died): // what waited over a dead session is judged again first
 			return verdict{wait: actions.WhyConfirm}
 		}
 		return verdict{}

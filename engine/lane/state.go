@@ -21,6 +21,7 @@ type meta struct {
 	NightsOf  order.Day            `json:"nights_of,omitempty"` // the day that Overnight is of
 	Dead      bool                 `json:"session_dead,omitempty"`
 	DeadWhy   string               `json:"session_why,omitempty"`
+	Died      time.Time            `json:"session_died,omitzero"`
 	Paused    bool                 `json:"paused,omitempty"`
 	LastGood  time.Time            `json:"last_good_read,omitzero"` // when it began
 	Missed    Missed               `json:"missed,omitzero"`
@@ -164,6 +165,7 @@ func (l *Lane) restore(snap *journal.Snapshot) error {
 			return fmt.Errorf("order %s: %w", row.OrderID, err)
 		}
 		l.book.Restore(&o)
+		l.noteStray(&o)
 		l.hot[o.Key()] = true // also what lasts
 		if !o.Claimed.IsZero() {
 			l.ahead[o.ID] = true

@@ -92,7 +92,7 @@ func (l *Lane) bareText(g *order.Group, bare int64) string {
 		}
 		next, hint = l.slotNext(s)
 	}
-	return fmt.Sprintf("NOT PROTECTED %s %d%s (%s): %s; %s. %s", g.Key.Tradingsymbol, bare, at, l.o.Account, live, next, hint)
+	return strings.TrimSpace(fmt.Sprintf("NOT PROTECTED %s %d%s (%s): %s; %s. %s", g.Key.Tradingsymbol, bare, at, l.o.Account, live, next, hint))
 }
 
 // slotNext says what stands between a stop and being live, and what to do.
@@ -103,7 +103,12 @@ func (l *Lane) slotNext(s *slot) (next, hint string) {
 		if r.Why != "" {
 			next += " (" + r.Why + ")"
 		}
-		if r.Error != nil {
+		switch {
+		case r.State == actions.Unknown && r.Why == actions.WhyRetry:
+			return next + ": it is looked for before it is sent anew", ""
+		case r.State == actions.Unknown:
+			return next + ": its answer was lost; the order book decides", ""
+		case r.Error != nil:
 			return next + ": Zerodha said: " + sentence(r.Error.Message), sentence(r.Error.Hint)
 		}
 		return next, ""
@@ -147,10 +152,12 @@ func (l *Lane) waitsText(r *actions.Request) string {
 	}
 	text += fmt.Sprintf(", for %s.", l.meta.Now.Sub(r.Created).Round(time.Second))
 	switch {
-	case r.Error != nil:
-		text += " Zerodha said: " + sentence(r.Error.Message) + ". " + sentence(r.Error.Hint)
+	case r.State == actions.Unknown && r.Why == actions.WhyRetry:
+		text += " It is looked for in the order book first; when its absence is proved it is sent anew."
 	case r.State == actions.Unknown:
 		text += " Its answer was lost; the order book decides, nothing is sent twice."
+	case r.Error != nil:
+		text += " Zerodha said: " + sentence(r.Error.Message) + ". " + sentence(r.Error.Hint)
 	}
 	return text
 }
@@ -170,9 +177,7 @@ func (l *Lane) tellFailed(a *actions.Action, r *actions.Request, e *actions.Erro
 		what, key, cause = fmt.Sprintf("%s for %s", r.Call.Method, r.For), r.Key, r.ID
 	case a != nil:
 		what, cause = fmt.Sprintf("%s of %s", a.Type, a.Rule), a.ID
-		if run, ok := l.runs[a.Decision]; ok {
-			key = run.Event.Key
-		}
+		key, _ = l.placeOf(a)
 	}
 	text := fmt.Sprintf("FAILED %s %s (%s): %s", what, key.Tradingsymbol, l.o.Account, sentence(e.Message))
 	if g := l.openGroup(key); g != nil {

@@ -1,0 +1,482 @@
+package enginetest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"backstop/actions"
+	"backstop/engine/kite"
+	"backstop/engine/lane"
+	"backstop/engine/order"
+)
+
+// words are a directive's, past its name: bare ones, and key=value.
+type words struct {
+	bare []string
+	keys map[string]string
+}
+
+func split(list []string) words {
+	w := words{keys: map[string]string{}}
+	for _, x := range list {
+		if k, v, ok := strings.Cut(x, "="); ok {
+			w.keys[k] = v
+			continue
+		}
+		w.bare = append(w.bare, x)
+	}
+	return w
+}
+
+func (w words) has(word string) bool { return slices.Contains(w.bare, word) }
+
+func (w words) first() string {
+	if len(w.bare) == 0 {
+		return ""
+	}
+	return w.bare[0]
+}
+
+// after is the word that follows another, "" for none.
+func (w words) after(word string) string {
+	if i := slices.Index(w.bare, word); i >= 0 && i+1 < len(w.bare) {
+		return w.bare[i+1]
+	}
+	return ""
+}
+
+// follow does what a directive says and gives what came of it.
+func (p *player) follow(d part) ([]string, error) {
+	p.lines, p.clock = nil, ""
+	do, ok := directives[d.words[0]]
+	if !ok {
+		return nil, errors.New("no such directive")
+	}
+	if err := do(p, split(d.words[1:]), d.input); err != nil {
+		return nil, err
+	}
+	if d.words[0] == "tick" {
+		next := "nothing"
+		if !p.wake.IsZero() {
+			next = p.wake.In(order.IST).Format("15:04:05.000")
+		}
+		p.say(p.now, "next wake: %s", next)
+	}
+	return p.lines, nil
+}
+
+var directives = map[string]func(p *player, w words, input []string) error{
+	"rules":    (*player).followRules,
+	"book":     (*player).followBook,
+	"update":   (*player).followUpdate,
+	"reads":    (*player).followReads,
+	"read":     (*player).followRead,
+	"answer":   (*player).followAnswer,
+	"tick":     (*player).followTick,
+	"crash":    (*player).followCrash,
+	"backup":   (*player).followBackup,
+	"restart":  (*player).followRestart,
+	"midnight": (*player).followMidnight,
+	"session":  (*player).followSession,
+	"control":  (*player).followControl,
+	"carry":    (*player).followCarry,
+	"state":    (*player).followState,
+	"exits":    (*player).followExits,
+}
+
+// followRules takes the rules and, the first time, starts the process and arms it: two seconds pass.
+func (p *player) followRules(w words, input []string) error {
+	if mode := w.keys["mode"]; mode != "" {
+		p.o.Mode = lane.Mode(mode)
+	}
+	if err := p.parse("version: 1\nalerts: telegram\nrules:\n" + strings.Join(input, "\n")); err != nil {
+		return err
+	}
+	if p.turner != nil {
+		return p.turn(lane.Input{Rules: p.o.Rules})
+	}
+	if err := p.begin(); err != nil {
+		return err
+	}
+	p.now = p.now.Add(2 * time.Second).Truncate(time.Second)
+	p.lines = nil
+	return nil
+}
+
+// followCarry says what was carried in; it stands before rules.
+func (p *player) followCarry(w words, _ []string) error {
+	n, err := strconv.ParseInt(w.first(), 10, 64)
+	p.broker.Carry(order.Overnight{Key: order.Key{Exchange: "NSE", Tradingsymbol: "INFY", Product: "NRML"}, Quantity: n, AveragePrice: 100 * order.Rupee})
+	return err
+}
+
+// followBook changes the broker's book behind Backstop's back.
+func (p *player) followBook(_ words, input []string) error {
+	for _, line := range input {
+		fields := strings.Fields(line)
+		if len(fields) == 2 && fields[1] == "gone" {
+			p.broker.Forget(fields[0])
+			continue
+		}
+		if err := p.setRow(line); err != nil {
+			return fmt.Errorf("%q: %w", line, err)
+		}
+	}
+	return nil
+}
+
+var rowTypes = []string{"LIMIT", "SL", "SL-M", "MARKET"}
+
+// setRow reads a row: its order id, then what changes: BUY SELL, a status (TRIGGER_PENDING for the one with a
+// space), an order type, a product, a quantity and then a price, key=value, and at the end message: and a text.
+func (p *player) setRow(line string) error {
+	line, message, _ := strings.Cut(line, " message: ")
+	fields := strings.Fields(line)
+	id, fills, numbers := fields[0], int64(-1), 0
+	row, known := p.broker.Row(id)
+	if !known {
+		row = order.Update{Account: user, PlacedBy: user, OrderID: id, Exchange: "NSE", Tradingsymbol: "INFY", Product: "MIS", OrderType: "LIMIT",
+			TransactionType: order.Buy, Status: order.StatusOpen, Variety: "regular", Validity: "DAY", Quantity: 10, Price: 100 * order.Rupee}
+	}
+	row.StatusMessage = message
+	for _, f := range fields[1:] {
+		key, value, pair := strings.Cut(f, "=")
+		price, number := order.ParsePrice(f)
+		switch {
+		case pair:
+			if err := p.setKey(&row, key, value, &fills); err != nil {
+				return err
+			}
+		case number == nil && numbers == 0:
+			row.Quantity, numbers = int64(price/order.Rupee), 1
+		case number == nil:
+			row.Price = price
+		case f == order.Buy || f == order.Sell:
+			row.TransactionType = f
+		case slices.Contains(rowTypes, f):
+			row.OrderType = f
+		case f == "MIS" || f == "NRML" || f == "CNC":
+			row.Product = f
+		default:
+			row.Status = order.Status(strings.ReplaceAll(f, "_", " "))
+		}
+	}
+	if row.Status == order.StatusComplete && fills < 0 {
+		fills = row.Quantity
+	}
+	status := row.Status
+	if fills >= 0 {
+		row.Status = order.StatusOpen
+	}
+	p.broker.Set(id, func(u *order.Update) { row.OrderTimestamp = u.OrderTimestamp; *u = row })
+	if fills >= 0 {
+		p.broker.Fill(id, fills-row.FilledQuantity)
+		p.broker.Set(id, func(u *order.Update) {
+			if status.Terminal() {
+				u.Status = status
+			}
+		})
+	}
+	return nil
+}
+
+func (p *player) setKey(row *order.Update, key, value string, fills *int64) error {
+	price := func(to *order.Price) error {
+		x, err := order.ParsePrice(value)
+		*to = x
+		return err
+	}
+	switch key {
+	case "filled":
+		n, err := strconv.ParseInt(value, 10, 64)
+		*fills = n
+		return err
+	case "quantity":
+		n, err := strconv.ParseInt(value, 10, 64)
+		row.Quantity = n
+		return err
+	case "price":
+		return price(&row.Price)
+	case "trigger":
+		return price(&row.TriggerPrice)
+	case "symbol":
+		row.Exchange, row.Tradingsymbol, _ = strings.Cut(value, ":")
+	case "by":
+		row.PlacedBy = value
+	case "tag":
+		if id, err := p.id(value); err == nil {
+			value = actions.Tag(id)
+		}
+		row.Tag = value
+	default:
+		return fmt.Errorf("%s is no word of a row", key)
+	}
+	return nil
+}
+
+func raw(row order.Update, via string) []byte {
+	b, err := json.Marshal(struct {
+		order.Update
+		Via string
+	}{row, via})
+	if err != nil {
+		panic(err) // a row always encodes
+	}
+	return b
+}
+
+// followUpdate pushes an order as it stands in the book, or as the words have it (a forger's, or one that the book
+// shows later).
+func (p *player) followUpdate(w words, _ []string) error {
+	u, ok := p.broker.Row(w.first())
+	if !ok {
+		u = order.Update{Account: user, PlacedBy: user, OrderID: w.first(), Exchange: "NSE", Tradingsymbol: "INFY", Product: "MIS", OrderType: "LIMIT",
+			TransactionType: order.Buy, Status: order.StatusOpen, Variety: "regular", Quantity: 10, Price: 100 * order.Rupee,
+			OrderTimestamp: p.now.Truncate(time.Second), ExchangeUpdateTimestamp: p.now.Truncate(time.Second)}
+	}
+	for _, f := range w.bare[1:] {
+		switch f {
+		case "stream", "postback":
+		case order.Buy, order.Sell:
+			u.TransactionType = f
+		default:
+			u.Status = order.Status(strings.ReplaceAll(f, "_", " "))
+		}
+	}
+	for key, value := range w.keys {
+		fills := int64(-1)
+		if err := p.setKey(&u, key, value, &fills); err != nil {
+			return err
+		}
+		if fills >= 0 {
+			u.FilledQuantity = fills
+		}
+	}
+	if u.Status == order.StatusComplete {
+		u.FilledQuantity, u.AveragePrice = u.Quantity, u.Price
+	}
+	u.Source, u.RawStatus = order.SourcePostback, string(u.Status)
+	if w.has("stream") {
+		u.Source = order.SourceStream
+	}
+	u.Raw = raw(u, string(u.Source))
+	p.say(p.now, "%s: %s %s, filled %d of %d", u.Source, u.OrderID, u.Status, u.FilledQuantity, u.Quantity)
+	return p.turn(lane.Input{Update: &u})
+}
+
+// followReads says how the broker answers readings from here on: good; short, without the orders named or without
+// any; empty; failing; off: no answer comes.
+func (p *player) followReads(w words, _ []string) error {
+	p.reads = reads{how: w.first()}
+	if list := w.keys["without"]; list != "" {
+		p.reads.without = strings.Split(list, ",")
+	}
+	if !slices.Contains([]string{"good", "short", "empty", "failing", "off"}, p.reads.how) {
+		return errors.New("readings are good, short, empty, failing or off")
+	}
+	if p.turner == nil {
+		return nil
+	}
+	return p.serve()
+}
+
+// followRead makes the service's own schedule ask for a reading; begin and end stand apart where something happens
+// between the two.
+func (p *player) followRead(w words, _ []string) error {
+	switch w.first() {
+	case "begin":
+		p.began = p.snapshot()
+		return nil
+	case "end":
+		r := p.began
+		if r == nil {
+			return errors.New("no reading has begun")
+		}
+		p.began = nil
+		return p.read(r)
+	}
+	return p.turn(lane.Input{Control: &lane.Control{Verb: lane.Reconcile}})
+}
+
+// followAnswer answers a request that left, the oldest or the one named: ok, lost (done, and nobody told), broken
+// (not done, and nobody can tell), refused STATUS TYPE with Kite's text below, down (it never left), or taken
+// (done, and the answer is still on its way). as ID names the order.
+func (p *player) followAnswer(w words, input []string) error {
+	at := 0
+	if strings.HasPrefix(w.first(), "R") {
+		at = slices.IndexFunc(p.pending, func(r actions.Request) bool { return p.names[r.ID] == w.first() })
+		w.bare = w.bare[1:]
+	}
+	if at < 0 || at >= len(p.pending) {
+		return errors.New("no such request is on its way")
+	}
+	r := p.pending[at]
+	how := w.first()
+	if how != "taken" {
+		p.pending = slices.Delete(p.pending, at, at+1)
+	}
+	out := &lane.Outcome{RequestID: r.ID, Attempt: r.Attempts}
+	fail := func(class actions.Class, message string) {
+		out.Err = &actions.Error{Class: class, Op: string(r.Call.Method), Message: message}
+	}
+	p.now = p.now.Add(took)
+	switch how {
+	case "ok", "lost", "taken":
+		id, err := p.broker.Take(r.Call, w.after("as"))
+		switch {
+		case how == "taken":
+			return err
+		case how == "lost":
+			fail(actions.ClassAmbiguous, "the connection broke")
+			if err != nil {
+				return err
+			}
+		case err != nil:
+			var e *actions.Error
+			if !errors.As(err, &e) {
+				return err
+			}
+			fail(e.Class, e.Message)
+		default:
+			out.OrderID = id
+		}
+	case "broken":
+		fail(actions.ClassAmbiguous, "the connection broke")
+	case "down":
+		fail(actions.ClassDown, "not sent: connection refused")
+	case "refused":
+		status, err := strconv.Atoi(w.bare[1])
+		if err != nil {
+			return err
+		}
+		message := strings.Join(input, " ")
+		class, hint := kite.Classify(status, w.bare[2], message)
+		fail(class, message)
+		out.Err.Hint = hint
+	default:
+		return errors.New("an answer is ok, lost, broken, taken, down or refused")
+	}
+	text := "ok"
+	if out.Err != nil {
+		text = fmt.Sprintf("%s, %s", out.Err.Class, out.Err.Message)
+	}
+	p.say(p.now, "the answer to %s: %s", p.names[r.ID], text)
+	return p.turn(lane.Input{Outcome: out})
+}
+
+func (p *player) followTick(w words, _ []string) error {
+	d, err := time.ParseDuration(w.first())
+	if err != nil {
+		return err
+	}
+	return p.wait(d)
+}
+
+func (p *player) followCrash(words, []string) error {
+	for _, r := range p.pending {
+		p.say(p.now, "%s was on its way", p.names[r.ID])
+	}
+	return p.end()
+}
+
+// followBackup keeps the folder as it is now.
+func (p *player) followBackup(words, []string) error {
+	p.backup = slices.Clone(p.commits)
+	return nil
+}
+
+// followRestart starts the process again on its folder, on an empty one (lost), or on the backup.
+func (p *player) followRestart(w words, _ []string) error {
+	if p.turner != nil {
+		return errors.New("it runs: crash first")
+	}
+	p.o.Adopt = w.has("adopt")
+	switch {
+	case w.has("lost"):
+		p.told = map[string]bool{} // the new folder tells everything anew
+		if err := p.restore(nil); err != nil {
+			return err
+		}
+	case w.has("backup"):
+		p.told = map[string]bool{}
+		if err := p.restore(p.backup); err != nil {
+			return err
+		}
+	}
+	return p.begin()
+}
+
+// followMidnight goes to nine o'clock of the next day; the broker's book begins anew.
+func (p *player) followMidnight(words, []string) error {
+	y, m, d := p.now.In(order.IST).Date()
+	p.now = time.Date(y, m, d+1, 9, 0, 0, 0, order.IST)
+	net := map[order.Key]int64{}
+	for _, row := range p.broker.Rows() {
+		if row.Product != "MIS" {
+			net[row.Key()] += order.SignOf(row.TransactionType) * row.FilledQuantity
+		}
+	}
+	for k, n := range net {
+		p.broker.Carry(order.Overnight{Key: k, Quantity: n, AveragePrice: 100 * order.Rupee})
+	}
+	p.broker.Forget()
+	p.pending = nil
+	if p.turner == nil {
+		return nil
+	}
+	return p.turn()
+}
+
+// followExits lets a person sell one by phone, so many times; each time the stop's change is taken. What came of it
+// is not told: it is what one such exit told before.
+func (p *player) followExits(w words, _ []string) error {
+	n, err := strconv.Atoi(w.first())
+	if err != nil {
+		return err
+	}
+	for i := range n {
+		if err := p.setRow(fmt.Sprintf("P%d SELL 1 LIMIT 101 COMPLETE", i+1)); err != nil {
+			return err
+		}
+		if err := p.followRead(words{}, nil); err != nil {
+			return err
+		}
+		if err := p.followAnswer(split([]string{"ok"}), nil); err != nil {
+			return err
+		}
+		if err := p.wait(6 * time.Second); err != nil {
+			return err
+		}
+	}
+	p.lines = nil
+	return nil
+}
+
+// followSession says that the session lives, or that it died, and why.
+func (p *player) followSession(w words, input []string) error {
+	return p.turn(lane.Input{Session: &lane.Session{Alive: w.first() == "alive", Why: strings.Join(input, " ")}})
+}
+
+// followControl gives the lane a person's word: pause, resume; retry NAME; resolve NAME order=ID, or resolve NAME
+// failed with why below. NAME is a request's or an action's.
+func (p *player) followControl(w words, input []string) error {
+	c := &lane.Control{Verb: lane.ControlVerb(w.first()), By: "the trader", OrderID: w.keys["order"], Failed: w.has("failed"), Why: strings.Join(input, " ")}
+	if len(w.bare) > 1 {
+		id, err := p.id(w.bare[1])
+		if err != nil {
+			return err
+		}
+		c.ID = id
+		if a := p.actions[id]; a != nil {
+			c.Action = a
+		} else if r := p.requests[id]; r != nil {
+			c.Action = p.actions[r.ActionID]
+		}
+	}
+	return p.turn(lane.Input{Control: c})
+}
