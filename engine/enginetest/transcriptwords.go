@@ -60,7 +60,7 @@ func (p *player) follow(d part) ([]string, error) {
 	if err := do(p, split(d.words[1:]), d.input); err != nil {
 		return nil, err
 	}
-	if d.words[0] == "tick" {
+	if d.words[0] == "tick" && slices.Contains(d.words, "wake") {
 		next := "nothing"
 		if !p.wake.IsZero() {
 			next = p.wake.In(order.IST).Format("15:04:05.000")
