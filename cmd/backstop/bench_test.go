@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -47,10 +48,15 @@ func BenchmarkAcknowledgedPostbacks(b *testing.B) {
 			_, _ = io.WriteString(w, `{"status":"success"}`)
 		}))
 		bench(b, bare.URL, bodies[:min(1000, len(bodies))]) // connections and caches warm
+		cpu := cpuTime()
 		bareRate, _ := bench(b, bare.URL, bodies)
+		bareCPU := cpuTime() - cpu
 		bare.Close()
 		url, stop := benchService(b)
+		cpu = cpuTime()
 		rate, refused := bench(b, url+"/postback", bodies)
+		b.ReportMetric(float64((cpuTime()-cpu).Microseconds())/benchOrders, "cpu-us/ack")
+		b.ReportMetric(float64(bareCPU.Microseconds())/benchOrders, "cpu-us/bare")
 		stop()
 		b.ReportMetric(rate, "acks/s")
 		b.ReportMetric(bareRate, "bare/s")
@@ -157,4 +163,11 @@ func benchService(b *testing.B) (url string, stop func()) {
 		}
 		exchange.Close()
 	}
+}
+
+// cpuTime is what the process has used of the processors.
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
