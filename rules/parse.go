@@ -31,7 +31,7 @@ type Options struct {
 
 // Bounds of a file.
 const (
-	fileSize   = 1 << 20 // bytes
+	fileSize   = 4 << 20 // bytes: ten thousand rules fit
 	lineLength = 8000    // characters; an expression has 4000 at most, and what YAML eats of a line is sought in its square
 	problems   = 500     // more are not told
 )
@@ -69,6 +69,7 @@ func Parse(name string, src []byte, o Options) (*Set, Problems) {
 	if len(found.Errors()) > 0 {
 		return nil, found
 	}
+	r.set.index = newIndex(r.set.rules)
 	return r.set, found
 }
 

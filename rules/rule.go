@@ -168,5 +168,6 @@ func (r *reader) readWhen(rule *Rule, fields map[string]pair) {
 		return
 	}
 	rule.condition = e
+	rule.leads = leadsOf(e)
 	rule.WhenReads = e.read.reads()
 }

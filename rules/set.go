@@ -16,6 +16,7 @@ type Set struct {
 	unprotected time.Duration
 	channels    []Channel
 	guardrails  Guardrails
+	index       index
 }
 
 // UnprotectedDefault is how long an open quantity may be without a live exit before it is told.
@@ -101,6 +102,7 @@ type Rule struct {
 
 	Pos       Position
 	condition *expression
+	leads     []Lead
 }
 
 // Listens says whether the rule is decided on events of this kind.

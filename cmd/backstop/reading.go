@@ -29,6 +29,7 @@ func openRecord(ctx context.Context, s *settings) (*record, error) {
 	if err != nil {
 		return nil, err
 	}
+	store = journal.Whole(store)
 	r := &record{store: store}
 	r.api = console.New(console.Options{Store: store, Engine: noEngine{}, Rules: func() console.RulesInfo { return console.RulesInfo{} },
 		Log: slog.New(slog.NewTextHandler(&r.log, &slog.HandlerOptions{ReplaceAttr: onlyError}))})

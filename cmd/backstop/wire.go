@@ -15,6 +15,7 @@ import (
 	"backstop/actions"
 	"backstop/engine"
 	"backstop/engine/console"
+	"backstop/engine/journal"
 	"backstop/engine/kite"
 	"backstop/engine/lane"
 	"backstop/engine/market"
@@ -87,7 +88,7 @@ func (sv *server) wire(accounts []account, channels notify.Registry, hours *mark
 	}
 	info := sv.rulesInfo()
 	host, _, _ := net.SplitHostPort(s.text("admin")) // the form was checked
-	sv.console = console.New(console.Options{Store: sv.store, Engine: seat{sv.engine}, Rules: func() console.RulesInfo { return info },
+	sv.console = console.New(console.Options{Store: journal.Whole(sv.store), Engine: seat{sv.engine}, Rules: func() console.RulesInfo { return info },
 		Metrics: metrics, Version: buildOf().Version, Public: !loopback(host), AdminPassword: s.text("admin_password"), Log: sv.log})
 	return nil
 }

@@ -253,6 +253,9 @@ func (l *Lane) emit(e order.Event) {
 	if e.Time.IsZero() {
 		e.Time = l.meta.Now
 	}
+	if o, ok := l.book.Order(e.OrderID); ok {
+		e.Side = o.Row().TransactionType
+	}
 	l.queue = append(l.queue, e)
 	l.storyEvent(e)
 }

@@ -24,14 +24,21 @@ func (l *Lane) decide(e *order.Event) {
 	}
 	row.RulesVersion = l.o.Rules.Version()
 	words := sync.OnceValue(func() *rules.Words { return l.words(e, nil) }) // one snapshot for all rules
-	for _, r := range l.o.Rules.Rules() {
-		if !r.Listens(e.Kind) {
-			if l.o.Tell {
+	facts, indexed := l.facts(e)
+	if indexed && !l.o.Tell {
+		l.keepRules()
+		for _, r := range l.o.Rules.Facing(e.Kind, facts) {
+			row.Decisions = append(row.Decisions, l.decideRule(e, r, facts, words))
+		}
+	} else {
+		for _, r := range l.o.Rules.Rules() {
+			switch {
+			case r.Listens(e.Kind):
+				row.Decisions = append(row.Decisions, l.decideRule(e, r, facts, words))
+			case l.o.Tell:
 				row.Decisions = append(row.Decisions, journal.Decision{ID: decisionID(e, r), Rule: r.Name, Why: "on"})
 			}
-			continue
 		}
-		row.Decisions = append(row.Decisions, l.decideRule(e, r, words))
 	}
 	for _, d := range row.Decisions {
 		if w, ok := l.runs[d.ID]; ok && w.Waits != "" {
@@ -39,6 +46,27 @@ func (l *Lane) decide(e *order.Event) {
 		}
 	}
 	l.record(row, e)
+}
+
+// facts are what the rules' leads look at. They are told to be indexed where the event's own words say the same, so
+// that what the rules which did not face it said can be told from the journal's row alone.
+func (l *Lane) facts(e *order.Event) (f rules.Facts, indexed bool) {
+	f.Account = l.o.Account
+	o, ok := l.book.Order(e.OrderID)
+	if !ok {
+		return f, e.OrderID == ""
+	}
+	row := o.Row()
+	f.Exchange, f.Tradingsymbol, f.Product, f.TransactionType = row.Exchange, row.Tradingsymbol, row.Product, row.TransactionType
+	return f, journal.FactsOf(e) == f
+}
+
+// keepRules keeps once what of the rules is needed to tell what each of them said of an event.
+func (l *Lane) keepRules() {
+	if v := l.o.Rules.Version(); !l.recorded[v] {
+		l.recorded[v] = true
+		l.batch.Commit.Docs = append(l.batch.Commit.Docs, journal.Doc{Kind: journal.DocRules, ID: v, Body: encode(l.o.Rules.Record())})
+	}
 }
 
 func decisionID(e *order.Event, r *rules.Rule) string { return e.ID + "-" + r.Name }
@@ -51,7 +79,7 @@ func (l *Lane) record(row *journal.Event, e *order.Event) {
 }
 
 // decideRule is one rule's word on one event.
-func (l *Lane) decideRule(e *order.Event, r *rules.Rule, words func() *rules.Words) journal.Decision {
+func (l *Lane) decideRule(e *order.Event, r *rules.Rule, facts rules.Facts, words func() *rules.Words) journal.Decision {
 	d := journal.Decision{ID: decisionID(e, r), Rule: r.Name}
 	if l.o.Assume && r.Reads.Role && !l.nights {
 		d.Assumed = []string{"overnight_quantity"} // taken as 0
@@ -62,6 +90,16 @@ func (l *Lane) decideRule(e *order.Event, r *rules.Rule, words func() *rules.Wor
 		return d
 	case len(r.Accounts) > 0 && !slices.Contains(r.Accounts, l.o.Account):
 		d.Why = "accounts"
+		return d
+	}
+	if why := r.Led(facts); why != "" {
+		d.Why = why
+		if l.o.Tell {
+			d.Explain = l.explainMiss(r, words())
+		}
+		if l.explains() {
+			l.storyExplained(Explained{d.ID, r.Name, "when", r.Explain(words())})
+		}
 		return d
 	}
 	if waits := l.lacks(e, r); waits != "" {
@@ -230,7 +268,8 @@ func (l *Lane) decideWaiting() bool {
 		delete(l.runs, id)
 		l.dirty.runs[id] = true
 		l.complete(&run.Event)
-		l.amend(run, l.decideRule(&run.Event, r, func() *rules.Words { return l.words(&run.Event, nil) }))
+		facts, _ := l.facts(&run.Event)
+		l.amend(run, l.decideRule(&run.Event, r, facts, func() *rules.Words { return l.words(&run.Event, nil) }))
 		return true
 	}
 	return false

@@ -20,6 +20,7 @@ type Lane struct {
 	told     map[string]*told
 	fired    map[string]time.Time
 	flats    map[string]bool // groups that were told flat, by cause
+	recorded map[string]bool // versions of the rules that the journal knows
 	dirty    dirty
 
 	// Indexes over the above, so that a step costs what changed and not what the day holds.
@@ -61,7 +62,7 @@ type Lane struct {
 func New(o Options, snap *journal.Snapshot, now time.Time) (*Lane, error) {
 	l := &Lane{o: o, book: order.NewBook(o.Account), slots: map[string]*slot{}, runs: map[string]*run{},
 		requests: map[string]*actions.Request{}, actions: map[string]*actions.Action{}, told: map[string]*told{},
-		fired: map[string]time.Time{}, dirty: newDirty(), asked: map[string]time.Time{}, links: map[string]string{}, flats: map[string]bool{},
+		fired: map[string]time.Time{}, dirty: newDirty(), asked: map[string]time.Time{}, links: map[string]string{}, flats: map[string]bool{}, recorded: map[string]bool{},
 		open: map[string]bool{}, ahead: map[string]bool{}, cancelled: map[string]bool{}, hot: map[order.Key]bool{}, lasting: map[order.Key]time.Time{}, waits: map[string]bool{}, unheard: map[string]time.Time{},
 		idle: map[string]bool{}, byPlace: map[order.Key][]string{}, strays: map[order.Key][]string{}}
 	if snap != nil {

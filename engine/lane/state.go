@@ -215,6 +215,8 @@ func (l *Lane) restoreDoc(d journal.Doc) error {
 		return json.Unmarshal(d.Body, t)
 	case docFlat:
 		l.flats[d.ID] = true
+	case journal.DocRules:
+		l.recorded[d.ID] = true
 	case docFired:
 		var at time.Time
 		err := json.Unmarshal(d.Body, &at)

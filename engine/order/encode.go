@@ -62,6 +62,7 @@ func (e *Event) AppendJSON(b []byte) []byte {
 		k.text("product", e.Key.Product)
 		w.b = append(k.b, '}')
 	}
+	w.someText("side", e.Side)
 	w.someText("source", string(e.Source))
 	w.time("time", e.Time)
 	w.someText("cause", e.Cause)

@@ -10,6 +10,7 @@ type Event struct {
 	OrderID   string    `json:"order_id,omitempty"`
 	Group     string    `json:"group,omitempty"`
 	Key       Key       `json:"key,omitzero"`
+	Side      string    `json:"side,omitempty"` // the order's transaction type
 	Source    Source    `json:"source,omitempty"`
 	Time      time.Time `json:"time"` // the lane's
 	Cause     string    `json:"cause,omitempty"`
