@@ -54,7 +54,7 @@ func TestHostileFilesAreToldInOneClearLine(t *testing.T) {
 		{"underscores", "version: 1\nvars: { lots: 1_000 }\nrules: []\n", "2:15: error: 1_000 is not read as the number that it looks like [BS208]"},
 		{"octal in a guardrail", "version: 1\nguardrails: { max_order_quantity: 010 }\nrules: []\n", "2:35: error: 010 is not read as the number that it looks like [BS208]"},
 		{"infinite", "version: 1\nvars: { a: .inf }\nrules: []\n", "2:12: error: .inf is not read as the number that it looks like [BS208]"},
-		{"10 MB", plainFile + "# " + strings.Repeat("x", 10<<20), "1:1: error: a rules file has at most 1048576 bytes, this one has more [BS102]"},
+		{"10 MB", plainFile + "# " + strings.Repeat("x", 10<<20), "1:1: error: a rules file has at most 4194304 bytes, this one has more [BS102]"},
 		{"1 MB of quotes that never close", "version: 1\nrules:\n" + strings.Repeat("  - name: \"r\n    on: fill\n", 20_000), "3:11: error: a quote is opened here and never closed [BS112]"},
 		{"1 MB of references", "version: 1\nrules:\n" + strings.Repeat("  - name: *r\n", 70_000), "3:11: error: YAML reads a leading `*` as a sign of its own [BS109]"},
 		{"a line of [", strings.Repeat("[", lineLength), "1:1: error: YAML reads a leading `[` as a mapping or list [BS104]"},

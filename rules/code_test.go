@@ -11,7 +11,7 @@ import (
 
 // made are the wrong examples that no page could show.
 var made = map[string]string{
-	"BS102": strings.Repeat("# a long file\n", 1<<17),
+	"BS102": strings.Repeat("# a long file\n", 400_000),
 	"BS312": "version: 1\nrules:\n  - name: tell\n    on: rejected\n    when: order.tag in [\"a\"" + strings.Repeat(", \"b\"", 1000) + "]\n    then:\n      - log: x\n",
 }
 

@@ -6,7 +6,7 @@ var codesOfFile = []Code{
 		"A rules file is UTF-8. A file in another encoding (Latin-1, UTF-16), or with characters in it that can't be seen, could mean something else than what you see.",
 		"vars: { label: caf\xe9 }", "vars: { label: café }"},
 	{"BS102", "too-large", SeverityError, "The file is too large",
-		"A rules file has at most 1 MiB. No list that a person writes is longer.",
+		"A rules file has at most 4 MiB. No list that a person writes is longer.",
 		"# a file of more than 1,048,576 bytes", "vars: { symbols: [INFY, TCS] }"},
 	{"BS103", "empty-file", SeverityError, "The file is empty",
 		"There is nothing in it but comments. To run without a rule write `rules: []`.",
