@@ -4,9 +4,11 @@ export CGO_ENABLED ?= 0
 SEED ?= 1
 SEEDS ?= 500
 FUZZTIME ?= 10s
+CRASHES ?= 500
+CASES ?= .
 LINT := $(CURDIR)/bin/golangci-lint
 
-.PHONY: help build test race lint simulate fuzz bench cross tools
+.PHONY: help build test race lint simulate crash fuzz bench cross tools
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +39,9 @@ fuzz: ## every fuzz target in turn: make fuzz FUZZTIME=10s; what fails stays in 
 	      printf '  ok    %-24s %-26s %s\n' "$$d" "$$f" "$$(echo "$$out" | grep -o 'execs: [0-9]*' | tail -1)"; \
 	    else bad=$$((bad+1)); printf '  FAIL  %-24s %s\n%s\n' "$$d" "$$f" "$$out"; fi; done; done; \
 	echo "  $$n targets, $(FUZZTIME) each, $$bad failed"; test $$bad = 0
+
+crash: ## the real program under kill -9, bad disks, bad clocks and load: make crash SEED=1 CRASHES=500
+	go test ./engine/crashtest -run 'TestKills|$(CASES)' -count=1 -timeout 30m -v -args -seed $(SEED) -crashes $(CRASHES) -whole
 
 bench: ## acknowledged postbacks a second, against a bare handler in the same run
 	go test ./cmd/backstop -run '^$$$$' -bench . -benchtime 1x -count 1
