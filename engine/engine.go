@@ -48,7 +48,7 @@ type Options struct {
 
 	Alert      func(text string) // a stopped lane is told each minute; nil: logged only
 	Log        *slog.Logger      // nil: none
-	Now        func() time.Time  // nil: time.Now
+	Now        func() time.Time  // nil: time.Now; the engine's own time never falls where this one does
 	Registerer prometheus.Registerer
 
 	// Crash is called at each CrashPoint and need not return: tests of crashes end the process there. nil in production.
@@ -88,9 +88,18 @@ func New(o Options) (*Engine, error) {
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
 	}
-	if e.now == nil {
-		e.now = time.Now
+	wall := e.now
+	if wall == nil {
+		wall = time.Now
 	}
+	clock := newClock(wall, func(text string) {
+		if o.Alert == nil {
+			e.log.Warn(text)
+			return
+		}
+		o.Alert(text)
+	})
+	e.now = clock.now
 	if o.Store == nil || len(o.Accounts) == 0 {
 		return nil, errors.New("engine: a store and an account are needed")
 	}
@@ -117,6 +126,7 @@ func New(o Options) (*Engine, error) {
 		if err := e.add(ao, &o, pacers[ao.APIKey]); err != nil {
 			return nil, err
 		}
+		clock.notBefore(e.byID[ao.ID].seen().view.Now)
 	}
 	if o.Registerer != nil {
 		if err := o.Registerer.Register(newGauges(e)); err != nil {

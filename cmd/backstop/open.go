@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"backstop/actions"
 	"backstop/engine/journal"
@@ -76,6 +77,8 @@ func storeProblem(folder string, err error) error {
 		return storeFails("the data folder %s was written by a newer Backstop: use that version", folder)
 	case errors.Is(err, fs.ErrNotExist):
 		return storeFails("there is no journal in %s yet: backstop serve makes one, or name the folder with --data", folder)
+	case errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS):
+		return storeFails("the data folder %s can't be written: give it to the user that Backstop runs as, or name another with --data (%v)", folder, err)
 	}
 	return storeFails("store: %v", err)
 }

@@ -97,10 +97,9 @@ func readLedger(folder string) (*ledger, error) {
 	return l, err
 }
 
-// What a judge can be told to look at.
+// judging says what a judge must not ask for.
 type judging struct {
-	baseline map[string]bool // orders, by user and id, that were there before the first arming: they have no events
-	noEvents bool            // the journal was lost or is an old one: what it once told is not in it
+	lost bool // part of the journal was lost: what it acknowledged, and told of orders, may be gone
 }
 
 // judgeKept: what was answered 200 is in the journal. It needs no rest.
@@ -121,7 +120,7 @@ func judgeBook(l *ledger, book []row, j judging) (wrong []string) {
 			wrong = append(wrong, fmt.Sprintf("lost: order %s is %s at the exchange and not in the journal", id, o.Status))
 			continue
 		}
-		if j.noEvents || j.baseline[id] || l.gone[id] {
+		if j.lost || l.gone[id] {
 			continue
 		}
 		if l.told[id] != int64(o.Filled) {
@@ -155,7 +154,7 @@ func judgeTags(book []row) (wrong []string) {
 
 // judgeCover: each position has stops of ours of exactly its size, targets of at most its size, and nothing of
 // ours stands where there is no position. It holds at rest.
-func judgeCover(book []row, mayBeBare map[string]bool) (wrong []string) {
+func judgeCover(book []row) (wrong []string) {
 	type place struct{ net, stops, others, wrong int }
 	places := map[string]*place{}
 	at := func(o row) *place {
@@ -187,7 +186,7 @@ func judgeCover(book []row, mayBeBare map[string]bool) (wrong []string) {
 			wrong = append(wrong, fmt.Sprintf("invariant 4: %s holds %d, and %d of ours would add to it", id, p.net, p.wrong))
 		case p.stops > net || p.others > net:
 			wrong = append(wrong, fmt.Sprintf("invariant 4: %s holds %d, stops %d, targets and exits %d", id, p.net, p.stops, p.others))
-		case p.stops < net && !mayBeBare[id]:
+		case p.stops < net:
 			wrong = append(wrong, fmt.Sprintf("bare: %s holds %d, stops cover %d (targets and exits %d)", id, p.net, p.stops, p.others))
 		}
 	}
@@ -206,10 +205,15 @@ func (w *world) judge(j judging, most time.Duration) verdict {
 	w.t.Helper()
 	began := time.Now()
 	w.until("every postback was sent", 60*time.Second, func() bool { done, err := w.exchange.delivered(); return err == nil && done })
+	before, err := w.exchange.book() // what Backstop places from here on is another matter
+	w.must(err)
 	w.until("a reconciliation ends", 60*time.Second, func() bool { return w.reconcile() == nil })
 	book, l := w.look()
-	atOnce := append(judgeKept(l), judgeTags(book)...)
-	atOnce = append(atOnce, judgeKnown(l, book)...)
+	atOnce := judgeTags(book)
+	if !j.lost {
+		atOnce = append(atOnce, judgeKept(l)...)
+	}
+	atOnce = append(atOnce, judgeKnown(l, before)...)
 	w.condemn("after one reconciliation", atOnce)
 	var wrong []string
 	for good := 0; good < 2; time.Sleep(300 * time.Millisecond) {
@@ -219,8 +223,10 @@ func (w *world) judge(j judging, most time.Duration) verdict {
 		}
 		book, l = w.look()
 		wrong = append(judgeBook(l, book, j), judgeTags(book)...)
-		wrong = append(wrong, judgeCover(book, nil)...)
-		wrong = append(wrong, judgeKept(l)...)
+		wrong = append(wrong, judgeCover(book)...)
+		if !j.lost {
+			wrong = append(wrong, judgeKept(l)...)
+		}
 		wrong = append(wrong, l.open...)
 		if good++; len(wrong) > 0 {
 			good = 0

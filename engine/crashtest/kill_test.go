@@ -21,6 +21,15 @@ var (
 	whole   = flag.Bool("whole", false, "the cases and the load whole, not a sample")
 )
 
+// wholeOnly leaves a long case to make crash.
+func wholeOnly(t *testing.T) {
+	t.Helper()
+	if !*whole {
+		t.Skip("make crash runs it")
+	}
+	t.Parallel()
+}
+
 // worldKills is how many kills one world sees: a day's book stays as small as a day's.
 const worldKills = 50
 
@@ -35,8 +44,7 @@ var (
 func TestKills(t *testing.T) {
 	t.Parallel()
 	if *crashes == 0 {
-		c := &campaign{t: t, ended: map[string]int{}, sample: true}
-		c.world(*seed, 14)
+		(&campaign{t: t, ended: map[string]int{}}).sample()
 		return
 	}
 	c := &campaign{t: t, ended: map[string]int{}}
@@ -77,7 +85,6 @@ func TestKills(t *testing.T) {
 type campaign struct {
 	t      *testing.T
 	parent *campaign
-	sample bool // only points that leave nothing to be proved absent, which takes 20 s
 
 	mu    sync.Mutex
 	ended map[string]int // kills, by where
@@ -122,11 +129,7 @@ func (c *campaign) String() string {
 
 // world is one day with so many kills.
 func (c *campaign) world(seed uint64, kills int) {
-	accounts := 3
-	if c.sample {
-		accounts = 1
-	}
-	w := newWorld(c.t, seed, accounts)
+	w := newWorld(c.t, seed, 3)
 	for _, point := range births { // the folder is made under kills
 		if kills > 0 {
 			w.start("BACKSTOP_TEST_CRASH=" + point)
@@ -149,12 +152,34 @@ func (c *campaign) world(seed uint64, kills int) {
 	trader.end()
 	v := w.judge(judging{}, 100*time.Second)
 	c.add(v)
-	if c.sample {
-		c.t.Logf("%s; %d orders, %d stops, at rest after %s", c, v.orders, v.stops, v.rested.Round(time.Second))
-	} else {
-		fmt.Fprintf(os.Stderr, "seed %d: %d orders, %d stops, %d fills, at rest after %s; %d kills so far\n", seed, v.orders, v.stops, v.fills,
-			v.rested.Round(time.Second), c.parent.locked())
+	fmt.Fprintf(os.Stderr, "seed %d: %d orders, %d stops, %d fills, at rest after %s; %d kills so far\n", seed, v.orders, v.stops, v.fills,
+		v.rested.Round(time.Second), c.parent.locked())
+}
+
+// sample is one kill at each of the points that leave nothing to be proved absent, which takes 20 s.
+func (c *campaign) sample() {
+	w := newWorld(c.t, *seed, 1)
+	for _, point := range []string{"migration+300us", "instruments"} {
+		w.start("BACKSTOP_TEST_CRASH=" + point)
+		c.end(w, point, 2*time.Second)
 	}
+	w.start()
+	w.ready()
+	w.serve.kill()
+	c.count("random")
+	for i, point := range []string{"commit:2", "record", "outcome", "load", "checkpoint"} {
+		w.start("BACKSTOP_TEST_CRASH=" + point)
+		w.position(w.accounts[0], symbols[i], 1+i%2)
+		if point == "checkpoint" {
+			w.ready()
+			_ = w.serve.cmd.Process.Signal(syscall.SIGTERM) // it is killed in the middle of its end
+		}
+		c.end(w, point, 3*time.Second)
+	}
+	w.start()
+	w.ready()
+	v := w.judge(judging{}, 60*time.Second)
+	c.t.Logf("%s; %d orders, %d stops, at rest after %s", c, v.orders, v.stops, v.rested.Round(time.Second))
 }
 
 func (c *campaign) locked() int {
@@ -165,7 +190,7 @@ func (c *campaign) locked() int {
 
 // life is one life of serve: it starts, trades, and dies.
 func (c *campaign) life(w *world) {
-	if w.dice.IntN(100) < 40 && !c.sample {
+	if w.dice.IntN(100) < 40 {
 		w.start()
 		time.Sleep(time.Duration(w.dice.IntN(600)) * time.Millisecond)
 		w.serve.kill()
@@ -173,14 +198,7 @@ func (c *campaign) life(w *world) {
 		return
 	}
 	point := deaths[w.dice.IntN(len(deaths))]
-	if c.sample {
-		point = []string{"load", "commit", "outcome", "record", "checkpoint"}[w.dice.IntN(5)]
-	}
-	times := 6
-	if c.sample {
-		times = 2
-	}
-	spec := fmt.Sprintf("%s:%d", point, 1+w.dice.IntN(times))
+	spec := fmt.Sprintf("%s:%d", point, 1+w.dice.IntN(6))
 	switch point {
 	case "load":
 		spec = "load"
@@ -192,11 +210,7 @@ func (c *campaign) life(w *world) {
 		time.Sleep(time.Duration(100+w.dice.IntN(500)) * time.Millisecond)
 		_ = w.serve.cmd.Process.Signal(syscall.SIGTERM) // it may be gone already
 	}
-	most := 4 * time.Second
-	if c.sample {
-		most = time.Second
-	}
-	c.end(w, point, most)
+	c.end(w, point, 4*time.Second)
 }
 
 // end waits until the process has ended at its point; where it was not reached the process is killed.

@@ -59,13 +59,19 @@ type process struct {
 // startProcess starts the program in dir; of the environment it has what env says, and a PATH.
 func startProcess(t testing.TB, dir, log string, env []string, args ...string) *process {
 	t.Helper()
+	return startAs(t, -1, dir, log, env, args...)
+}
+
+// startAs starts it as another user; -1 is this one.
+func startAs(t testing.TB, user int, dir, log string, env []string, args ...string) *process {
+	t.Helper()
 	out, err := os.OpenFile(filepath.Join(dir, log), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(program(t), args...)
-	if args[0] == "sh" {
-		cmd = exec.Command("/bin/sh", args[1:]...)
+	if user >= 0 {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(user), Gid: uint32(user)}}
 	}
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, out, out
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir}, env...)

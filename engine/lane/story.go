@@ -33,6 +33,7 @@ type Explained struct {
 // View is a read-only picture of a lane for the console, status and metrics. It shares nothing with the lane.
 type View struct {
 	Account    string         `json:"account"`
+	Now        time.Time      `json:"now"` // the lane's time
 	Mode       Mode           `json:"mode"`
 	Armed      bool           `json:"armed"`
 	Session    bool           `json:"session"`
@@ -144,7 +145,7 @@ func (l *Lane) endStory() {
 
 // View is a picture of the lane as it stands.
 func (l *Lane) View() View {
-	v := View{Account: l.o.Account, Mode: l.o.Mode, Armed: l.armed, Session: !l.meta.Dead, SessionWhy: l.meta.DeadWhy,
+	v := View{Account: l.o.Account, Now: l.meta.Now, Mode: l.o.Mode, Armed: l.armed, Session: !l.meta.Dead, SessionWhy: l.meta.DeadWhy,
 		Paused: l.meta.Paused, Orders: l.book.Len(), Missed: l.meta.Missed}
 	if !l.meta.LastGood.IsZero() {
 		v.LastRead = l.meta.LastGood.UnixMilli()
