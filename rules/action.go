@@ -166,6 +166,9 @@ func (r *reader) readParams(s *Step, name, n *yaml.Node, sc *scope) {
 		if i >= 0 {
 			r.readParam(s, s.Spec.Params[i], n, sc)
 		}
+	case s.Spec.Short != "" && n.Style&yaml.FlowStyle != 0:
+		r.failNode(n, "yaml-flow", "YAML reads a leading `[` as a list", "put the value in quotes: "+s.Action+": "+mended(r.rawValue(n)))
+		return
 	default:
 		r.failNode(n, "wrong-type", s.Action+" takes a mapping of parameters", emptyAction(s.Spec))
 		return

@@ -41,6 +41,8 @@ func (r *reader) warnStep(s *Step, code, message, hint string) {
 func kindAssumption(k order.Kind) assumption {
 	a := assumption{"event.kind": string(k)}
 	switch k {
+	case order.KindFlat:
+		a["group.open_quantity"] = 0.0
 	case order.KindFill:
 		a["order.status"] = string(order.StatusComplete)
 	case order.KindRejected:
@@ -57,6 +59,13 @@ func (r *reader) lintCondition(rule *Rule, f pair) {
 	e := rule.condition
 	if r.lintConstant(e) {
 		return
+	}
+	for _, p := range e.parts {
+		if (static{nil, nil}).condition(p.node) == always {
+			from, to := e.spans.of(p.node)
+			r.warnAt(e.source.slice(from, to), "always-true", "this is always true: whatever comes, one side of its or holds", "did you mean and, or `not in [a, b]`?")
+			return
+		}
 	}
 	if (static{nil, nil}).condition(e.root) == never {
 		r.warnAt(e.source, "never-true", "this condition is never true: its parts contradict each other", "did you mean or, or `in [a, b]`?")

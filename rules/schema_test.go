@@ -159,3 +159,32 @@ func TestSchemaRefusesBadFiles(t *testing.T) {
 		t.Errorf("only %d files", seen)
 	}
 }
+
+// Every rules and test file that is shipped names its schema in the first line, by a path that works in a clone.
+func TestShippedFilesNameTheirSchema(t *testing.T) {
+	t.Parallel()
+	seen := 0
+	for pattern, schema := range map[string]string{"../rules.yaml": "rules.json", "../examples/*/rules*.yaml": "rules.json",
+		"../rules_test.yaml": "tests.json", "../examples/*/*_test.yaml": "tests.json"} {
+		paths, _ := filepath.Glob(pattern)
+		for _, path := range paths {
+			if strings.HasSuffix(path, "_test.yaml") && schema == "rules.json" {
+				continue
+			}
+			seen++
+			src, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			first, _, _ := strings.Cut(string(src), "\n")
+			named, ok := strings.CutPrefix(first, "# yaml-language-server: $schema=")
+			if !ok || filepath.Join(filepath.Dir(path), named) != filepath.Join("..", "docs", "schema", schema) {
+				rel, _ := filepath.Rel(filepath.Dir(path), filepath.Join("..", "docs", "schema", schema))
+				t.Errorf("%s begins with %q, not with # yaml-language-server: $schema=%s", path, first, filepath.ToSlash(rel))
+			}
+		}
+	}
+	if seen < 4 {
+		t.Errorf("only %d files", seen)
+	}
+}

@@ -65,6 +65,9 @@ func (s static) condition(n ast.Node) truth {
 		for _, p := range alternatives(b) {
 			out = either(out, s.condition(p))
 		}
+		if out == open && s.contradict(alternatives(b), true) {
+			return always
+		}
 		return out
 	case b != nil && isAnd(b):
 		return s.chain(operands(b))
@@ -78,6 +81,9 @@ func (s static) condition(n ast.Node) truth {
 }
 
 func (s static) chain(parts []ast.Node) truth {
+	if s.contradict(parts, false) {
+		return never
+	}
 	narrowed := static{s.assume.with(nil), s.vars}
 	allowed := map[string][]any{}
 	for _, p := range parts {
