@@ -35,6 +35,9 @@ func (x Explanation) write(b *strings.Builder, depth int) {
 		what = NotEvaluated
 	}
 	fmt.Fprintf(b, "%s%s = %s\n", strings.Repeat("  ", depth), x.Source, what)
+	if !x.Evaluated {
+		return // nor were its parts
+	}
 	for _, p := range x.Parts {
 		p.write(b, depth+1)
 	}

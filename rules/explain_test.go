@@ -25,7 +25,6 @@ func TestExplain(t *testing.T) {
       order.quantity / 2 = 37.5
         order.quantity = 75
   any(group.orders, .role == "exit") = not evaluated
-    group.orders = not evaluated
 `
 	if got.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

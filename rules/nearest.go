@@ -71,3 +71,6 @@ func didYouMean(word string, candidates []string) string {
 	}
 	return "one of: " + strings.Join(slices.Clone(candidates), ", ")
 }
+
+// DidYouMean is a hint with the candidate that is nearest to word, else the list of all where it is short.
+func DidYouMean(word string, candidates []string) string { return didYouMean(word, candidates) }

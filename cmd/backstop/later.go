@@ -14,7 +14,6 @@ func laterCommands() []*cobra.Command {
 		later("doctor", "backstop status says what is armed, and GET /readyz on the private side names each check"),
 		later("kill", "backstop pause stops new risk; exit open positions in Kite"),
 		later("adopt", "place the missing exits in Kite"),
-		later("test", "backstop dry-run shows what the rules do with recorded payloads"),
 		later("replay", "backstop dry-run --rules NEW shows what other rules do with recorded payloads"),
 		later("login", "put the day's access token into KITE_ACCESS_TOKEN"),
 		later("logout", "remove KITE_ACCESS_TOKEN"),

@@ -3,6 +3,7 @@ package kite
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -75,6 +76,9 @@ var fields = numbered([]named{
 		return err
 	}},
 })
+
+// FieldNames are the members that an order's JSON can have for Backstop, sorted.
+func FieldNames() []string { return slices.Sorted(maps.Keys(fields)) }
 
 type named struct {
 	name string
