@@ -66,8 +66,9 @@ type testRun struct {
 	sets    map[string]*testedRules // by path
 	order   []string
 	results []rulestest.Result
+	count   int // tests in the files, asked for or not
 	bad     int // files with mistakes
-	updated int
+	many    bool
 }
 
 // testedRules are a rules file and what the tests have shown of it.
@@ -89,6 +90,7 @@ func (t *testRun) run(rulesFile string, args []string) error {
 	if err != nil {
 		return err
 	}
+	t.many = len(files) > 1
 	for _, name := range files {
 		if err := t.file(name); err != nil {
 			return err
@@ -116,8 +118,10 @@ func (t *testRun) end(rulesFile string, files []string, low []string) error {
 		return found("no test file: write one beside %s, named *_test.yaml (docs/testing.md)", rulesFile)
 	case t.bad > 0 && failed == 0:
 		return found("%s with mistakes: not run", plural(t.bad, "file"))
+	case len(t.results) == 0 && t.count > 0:
+		return found("no test was run: --run %s finds none of %d", t.pattern, t.count)
 	case len(t.results) == 0:
-		return found("no test was run")
+		return found("no test was run: %s none", holds(len(files)))
 	case failed > 0 && t.bad > 0:
 		return found("%d of %s failed; %s with mistakes: not run", failed, plural(len(t.results), "test"), plural(t.bad, "file"))
 	case failed > 0:
@@ -129,6 +133,13 @@ func (t *testRun) end(rulesFile string, files []string, low []string) error {
 		t.p.out.line("%s: %s", plural(len(t.results), "test"), t.p.out.good("all passed"))
 	}
 	return nil
+}
+
+func holds(files int) string {
+	if files == 1 {
+		return "the file holds"
+	}
+	return "the files hold"
 }
 
 // testFiles are the files that the arguments name; without any those beside the rules.
@@ -192,13 +203,16 @@ func (t *testRun) file(name string) error {
 		t.bad++
 		return t.tellProblems(problems)
 	}
+	t.count += len(f.Tests)
+	if t.many && !t.json {
+		t.p.out.line("%s", t.p.out.faint(name))
+	}
 	o := rulestest.Options{Run: t.only, Coverage: &tested.coverage}
 	if t.update {
 		n, err := f.Update(tested.set, o)
 		if err != nil {
 			return misuse("update: %v", err)
 		}
-		t.updated += n
 		if n > 0 {
 			t.p.out.note("%s: %s rewritten: read what changed before you keep it", name, plural(n, "expectation"))
 			if f, problems, err = rulestest.Load(name); err != nil || len(problems) > 0 {

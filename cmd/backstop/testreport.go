@@ -172,4 +172,3 @@ func junitText(r *rulestest.Result) *junitFailure {
 	}
 	return &junitFailure{Message: r.Failures[0].Message, Text: b.String()}
 }
-

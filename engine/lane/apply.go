@@ -117,12 +117,7 @@ func (l *Lane) earlier(u *order.Update) bool {
 	if !u.Status.Terminal() && u.FilledQuantity == 0 {
 		return false
 	}
-	last := u.OrderTimestamp
-	for _, t := range []time.Time{u.ExchangeTimestamp, u.ExchangeUpdateTimestamp} {
-		if t.After(last) {
-			last = t
-		}
-	}
+	last := u.Latest()
 	return !last.IsZero() && order.DayOf(last) < l.meta.Day
 }
 

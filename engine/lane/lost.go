@@ -40,7 +40,7 @@ func (l *Lane) cancelSent(orderID string) bool {
 // noteMoved: a price that a person moved stays moved.
 func (l *Lane) noteMoved(s *slot, so *slotOrder, row *order.Update) {
 	placed := l.requests[so.Request]
-	if s.Kind == actions.SlotExit || so.Exit || placed == nil || placed.State != actions.Done || l.changing(so.OrderID) || so.Sent.OrderType == "" || row.Status == order.StatusNone {
+	if s.Kind == actions.SlotExit || so.Exit || placed == nil || placed.State != actions.Done && placed.State != actions.Planned || l.changing(so.OrderID) || so.Sent.OrderType == "" || row.Status == order.StatusNone {
 		return
 	}
 	if s.Kind == actions.SlotStop && row.Status == order.StatusOpen {

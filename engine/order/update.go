@@ -123,6 +123,17 @@ type Update struct {
 // Key is the place of the update's position.
 func (u *Update) Key() Key { return Key{u.Exchange, u.Tradingsymbol, u.Product} }
 
+// Latest is the latest moment that the update tells: when it happened. Zero where it tells none.
+func (u *Update) Latest() time.Time {
+	last := u.OrderTimestamp
+	for _, t := range []time.Time{u.ExchangeTimestamp, u.ExchangeUpdateTimestamp} {
+		if t.After(last) {
+			last = t
+		}
+	}
+	return last
+}
+
 // placed says whether the update tells where its fills count: before that an order is in no holding.
 func (u *Update) placed() bool { return u.Tradingsymbol != "" && u.TransactionType != "" }
 

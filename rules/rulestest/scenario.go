@@ -61,7 +61,7 @@ func (f *File) firstTime(t *Test) time.Time {
 		var at time.Time
 		_ = f.eachPayload(s.payload[0], func(u order.Update) { // what can't be read is told when its step comes
 			if at.IsZero() {
-				at = timeOf(&u)
+				at = u.Latest()
 			}
 		})
 		if !at.IsZero() {
@@ -70,16 +70,6 @@ func (f *File) firstTime(t *Test) time.Time {
 		break
 	}
 	return defaultStart
-}
-
-// timeOf is when the payload says that it happened.
-func timeOf(u *order.Update) time.Time {
-	for _, t := range []time.Time{u.OrderTimestamp, u.ExchangeUpdateTimestamp, u.ExchangeTimestamp} {
-		if !t.IsZero() {
-			return t
-		}
-	}
-	return time.Time{}
 }
 
 // lane is the account's lane, made when it is first named.
@@ -200,7 +190,7 @@ func (s *scenario) payloads(st *step, give func(order.Update) error) error {
 	for _, n := range st.payload {
 		var first error
 		err := s.file.eachPayload(n, func(u order.Update) {
-			if at := timeOf(&u); at.After(s.now) {
+			if at := u.Latest(); at.After(s.now) {
 				s.now = at
 			}
 			s.remember(&u)
