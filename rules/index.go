@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 
@@ -18,13 +17,19 @@ type Facts struct {
 	Tradingsymbol   string
 	Product         string
 	TransactionType string
+	Role            string // as the event tells it; "" where it tells none: then every rule that reads it faces the event
 }
 
-// factWords are the words whose values Facts has, in the order of Facts.values.
-var factWords = []string{"order.exchange", "order.tradingsymbol", "order.product", "order.transaction_type"}
+// factWords are the words whose values Facts has, in the order of facts.
+var factWords = [...]string{"order.exchange", "order.tradingsymbol", "order.product", "order.transaction_type", "order.role"}
 
-func (f *Facts) values() [4]string {
-	return [...]string{f.Exchange, f.Tradingsymbol, f.Product, f.TransactionType}
+const factRole = len(factWords) - 1
+
+// facts are the values of factWords.
+type facts [len(factWords)]string
+
+func (f *Facts) values() facts {
+	return facts{f.Exchange, f.Tradingsymbol, f.Product, f.TransactionType, f.Role}
 }
 
 // Lead is a part that a condition begins with and that compares a fact with texts: order.exchange == "NFO", or in
@@ -36,7 +41,22 @@ type Lead struct {
 	Source string   `json:"source"` // as written, on one line
 }
 
-func (l *Lead) holds(values *[4]string) bool { return slices.Contains(l.Values, values[l.Fact]) }
+func (l *Lead) holds(values *facts) bool { return slices.Contains(l.Values, values[l.Fact]) }
+
+// led is the first of the leads that does not hold, nil where all do. One that reads a role which is not told can't be
+// judged here, nor can those behind it: the rule faces the event.
+func led(leads []Lead, values *facts) *Lead {
+	for i := range leads {
+		l := &leads[i]
+		switch {
+		case l.Fact == factRole && values[factRole] == "":
+			return nil
+		case !l.holds(values):
+			return l
+		}
+	}
+	return nil
+}
 
 // leadsOf are the leads of a condition: the first of its operands, as far as they are leads.
 func leadsOf(e *expression) []Lead {
@@ -87,19 +107,20 @@ func leadOf(n ast.Node) (Lead, bool) {
 	return Lead{}, false
 }
 
-func factOf(n ast.Node) int { return slices.Index(factWords, strings.Join(pathOf(n), ".")) }
+func factOf(n ast.Node) int { return slices.Index(factWords[:], strings.Join(pathOf(n), ".")) }
 
 // index finds the rules that an event faces. It is made once with the set.
 type index map[order.Kind]*kindIndex
 
 // kindIndex is of the rules that listen to one kind. Each is found under the value of one of its leads, or always.
 type kindIndex struct {
+	all    []int
 	always []int
-	by     [4]map[string][]int
+	by     [len(factWords)]map[string][]int
 }
 
 func newIndex(list []*Rule) index {
-	distinct := [4]map[string]bool{}
+	distinct := [len(factWords)]map[string]bool{}
 	for i := range distinct {
 		distinct[i] = map[string]bool{}
 	}
@@ -124,15 +145,20 @@ func newIndex(list []*Rule) index {
 
 // add puts a rule under the lead whose fact tells most rules apart.
 func (x *kindIndex) add(rule int, leads []Lead, tells func(*Lead) int) {
+	x.all = append(x.all, rule)
 	if len(leads) == 0 {
 		x.always = append(x.always, rule)
 		return
 	}
 	best := &leads[0]
 	for i := range leads {
-		if tells(&leads[i]) > tells(best) {
-			best = &leads[i]
+		if l := &leads[i]; l.Fact != factRole && (tells(l) > tells(best) || best.Fact == factRole) {
+			best = l
 		}
+	}
+	if best.Fact == factRole { // two or three values, and not always told
+		x.always = append(x.always, rule)
+		return
 	}
 	if x.by[best.Fact] == nil {
 		x.by[best.Fact] = map[string][]int{}
@@ -150,34 +176,27 @@ func (s *Set) Facing(k order.Kind, f Facts) []*Rule {
 		return nil
 	}
 	values := f.values()
-	found := slices.Clone(x.always)
-	for fact, by := range x.by {
-		found = append(found, by[values[fact]]...)
+	found := x.all
+	if f.Role != "" {
+		found = slices.Clone(x.always)
+		for fact, by := range x.by {
+			found = append(found, by[values[fact]]...)
+		}
+		slices.Sort(found)
 	}
-	slices.Sort(found)
 	var facing []*Rule
 	for _, i := range found {
-		if r := s.rules[i]; r.Enabled && r.For(f.Account) && r.led(&values) == nil {
+		if r := s.rules[i]; r.Enabled && r.For(f.Account) && led(r.leads, &values) == nil {
 			facing = append(facing, r)
 		}
 	}
 	return facing
 }
 
-// led is the first lead that does not hold, nil where all do.
-func (r *Rule) led(values *[4]string) *Lead {
-	for i := range r.leads {
-		if !r.leads[i].holds(values) {
-			return &r.leads[i]
-		}
-	}
-	return nil
-}
-
 // Led says why the rule's leads keep it from facing an event with those facts: as Match's why, or "".
 func (r *Rule) Led(f Facts) string {
 	values := f.values()
-	if l := r.led(&values); l != nil {
+	if l := led(r.leads, &values); l != nil {
 		return "when: " + l.Source
 	}
 	return ""
@@ -240,22 +259,21 @@ func (rec *Record) Rest(k order.Kind, f Facts, faced func(rule string) bool) []M
 	return rest
 }
 
-func (m *Miss) led(leads []Lead, values *[4]string) {
-	for i := range leads {
-		l := &leads[i]
-		if l.holds(values) {
-			continue
-		}
-		word, value := factWords[l.Fact], literal(values[l.Fact])
-		needed := make([]string, len(l.Values))
-		for j, v := range l.Values {
-			needed[j] = literal(v)
-		}
-		list := strings.Join(needed, ", ")
-		m.Why = "when: " + l.Source
-		m.Explain = &Explanation{Source: l.Source, Value: "false", Evaluated: true,
-			Needed: word + " is " + value + "; needed " + cmp.Or(map[bool]string{true: "one of " + list}[strings.Contains(l.Source, " in ")], list),
-			Parts:  []Explanation{{Source: word, Value: value, Evaluated: true}}}
+func (m *Miss) led(leads []Lead, values *facts) {
+	l := led(leads, values)
+	if l == nil {
 		return
 	}
+	word, value := factWords[l.Fact], literal(values[l.Fact])
+	needed := make([]string, len(l.Values))
+	for i, v := range l.Values {
+		needed[i] = literal(v)
+	}
+	list := strings.Join(needed, ", ")
+	if strings.Contains(l.Source, " in ") {
+		list = "one of " + list
+	}
+	m.Why = "when: " + l.Source
+	m.Explain = &Explanation{Source: l.Source, Value: "false", Evaluated: true, Needed: word + " is " + value + "; needed " + list,
+		Parts: []Explanation{{Source: word, Value: value, Evaluated: true}}}
 }

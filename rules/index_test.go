@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -15,7 +16,7 @@ import (
 // drawCondition is a condition of a few parts, most of them such that the index may read them.
 func drawCondition(t *rapid.T) string {
 	texts := map[string][]string{"order.exchange": {`"NFO"`, `"NSE"`, `"BSE"`}, "order.tradingsymbol": {`"X"`, `"Y"`, `""`},
-		"order.product": {`"MIS"`, `"NRML"`, `"CNC"`}, "order.transaction_type": {`"BUY"`, `"SELL"`}}
+		"order.product": {`"MIS"`, `"NRML"`, `"CNC"`}, "order.transaction_type": {`"BUY"`, `"SELL"`}, "order.role": {`"entry"`, `"exit"`}}
 	var parts []string
 	for range rapid.IntRange(1, 4).Draw(t, "parts") {
 		w := rapid.SampledFrom(slices.Sorted(maps.Keys(texts))).Draw(t, "word")
@@ -50,8 +51,10 @@ func TestTheIndexDecidesAsEvaluatingEveryRuleDoes(t *testing.T) {
 			t.Fatal(problems)
 		}
 		f := Facts{"AB1234", rapid.SampledFrom([]string{"NFO", "NSE", ""}).Draw(t, "exchange"), rapid.SampledFrom([]string{"X", "Y"}).Draw(t, "symbol"),
-			rapid.SampledFrom([]string{"MIS", "NRML"}).Draw(t, "product"), rapid.SampledFrom([]string{"BUY", "SELL"}).Draw(t, "side")}
-		w := &Words{Order: OrderWords{Exchange: f.Exchange, Tradingsymbol: f.Tradingsymbol, Product: f.Product, TransactionType: f.TransactionType, Quantity: 80}}
+			rapid.SampledFrom([]string{"MIS", "NRML"}).Draw(t, "product"), rapid.SampledFrom([]string{"BUY", "SELL"}).Draw(t, "side"),
+			rapid.SampledFrom([]string{"entry", "exit", ""}).Draw(t, "role")}
+		w := &Words{Order: OrderWords{Exchange: f.Exchange, Tradingsymbol: f.Tradingsymbol, Product: f.Product, TransactionType: f.TransactionType,
+			Role: cmp.Or(f.Role, "entry"), Quantity: 80}}
 		kind := rapid.SampledFrom([]order.Kind{order.KindFill, order.KindRejected, order.KindOpen}).Draw(t, "kind")
 		facing := set.Facing(kind, f)
 		rec := set.Record()
@@ -104,7 +107,7 @@ func TestWhatTheIndexExplainsReadsAsTheEvaluation(t *testing.T) {
 func BenchmarkManyRules(b *testing.B) {
 	for _, n := range []int{1, 100, 1000, 10_000} {
 		set := manyRules(b, n)
-		f := Facts{"AB1234", "NFO", "S0", "MIS", "BUY"}
+		f := Facts{"AB1234", "NFO", "S0", "MIS", "BUY", "entry"}
 		w := &Words{Order: OrderWords{Exchange: f.Exchange, Tradingsymbol: f.Tradingsymbol, Product: f.Product, TransactionType: f.TransactionType, Quantity: 75}}
 		b.Run(fmt.Sprintf("rules=%d/indexed", n), func(b *testing.B) {
 			for b.Loop() {

@@ -19,7 +19,7 @@ const DocRules = "rules"
 func FactsOf(e *order.Event) rules.Facts {
 	f := rules.Facts{Account: e.Account}
 	if e.OrderID != "" {
-		f.Exchange, f.Tradingsymbol, f.Product, f.TransactionType = e.Key.Exchange, e.Key.Tradingsymbol, e.Key.Product, e.Side
+		f.Exchange, f.Tradingsymbol, f.Product, f.TransactionType, f.Role = e.Key.Exchange, e.Key.Tradingsymbol, e.Key.Product, e.Side, string(e.Role)
 	}
 	return f
 }

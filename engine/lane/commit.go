@@ -9,9 +9,6 @@ import (
 	"backstop/engine/journal"
 )
 
-// docBytes is what an order or event takes as JSON, about.
-const docBytes = 2048
-
 // commit turns what the step changed into rows, in a fixed order, so that the same step writes the same bytes.
 func (l *Lane) commit() {
 	c := &l.batch.Commit
@@ -22,7 +19,7 @@ func (l *Lane) commit() {
 			continue
 		}
 		c.Orders = append(c.Orders, journal.OrderRow{Account: l.o.Account, OrderID: id, Day: o.Day,
-			Status: string(o.Row().Status), Group: l.groupOf(o), Doc: o.AppendJSON(make([]byte, 0, docBytes))})
+			Status: string(o.Row().Status), Group: l.groupOf(o), Doc: l.json(o)})
 	}
 	for _, id := range slices.Sorted(maps.Keys(l.dirty.actions)) {
 		c.Actions = append(c.Actions, *l.actions[id])
@@ -70,6 +67,12 @@ func doc[T any](kind, id string, v *T) journal.Doc {
 		d.Body = encode(v)
 	}
 	return d
+}
+
+// json writes an order or event, by way of a buffer that knows how long they are.
+func (l *Lane) json(v interface{ AppendJSON([]byte) []byte }) []byte {
+	l.scratch = v.AppendJSON(l.scratch[:0])
+	return slices.Clone(l.scratch)
 }
 
 // encode writes JSON; the lane's own types always encode, so a failure is a broken invariant.

@@ -57,7 +57,7 @@ func (l *Lane) facts(e *order.Event) (f rules.Facts, indexed bool) {
 		return f, e.OrderID == ""
 	}
 	row := o.Row()
-	f.Exchange, f.Tradingsymbol, f.Product, f.TransactionType = row.Exchange, row.Tradingsymbol, row.Product, row.TransactionType
+	f.Exchange, f.Tradingsymbol, f.Product, f.TransactionType, f.Role = row.Exchange, row.Tradingsymbol, row.Product, row.TransactionType, string(e.Role)
 	return f, journal.FactsOf(e) == f
 }
 
@@ -73,7 +73,7 @@ func decisionID(e *order.Event, r *rules.Rule) string { return e.ID + "-" + r.Na
 
 // record keeps the event with its decisions as one row.
 func (l *Lane) record(row *journal.Event, e *order.Event) {
-	row.Doc = e.AppendJSON(make([]byte, 0, docBytes))
+	row.Doc = l.json(e)
 	l.batch.Commit.Events = append(l.batch.Commit.Events, *row)
 	l.storyDecisions(row.Decisions)
 }
@@ -309,7 +309,7 @@ func (l *Lane) amend(waited *run, d journal.Decision) {
 	c := &l.batch.Commit
 	c.Events = slices.DeleteFunc(c.Events, func(x journal.Event) bool { return x.ID == e.ID })
 	c.Events = append(c.Events, journal.Event{ID: e.ID, Account: l.o.Account, At: e.Time, Kind: e.Kind, OrderID: e.OrderID,
-		Group: e.Group, RulesVersion: l.o.Rules.Version(), Decisions: row, Doc: e.AppendJSON(make([]byte, 0, docBytes))})
+		Group: e.Group, RulesVersion: l.o.Rules.Version(), Decisions: row, Doc: l.json(e)})
 }
 
 // saveRun keeps a run and marks it.

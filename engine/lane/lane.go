@@ -50,9 +50,10 @@ type Lane struct {
 	readNow   bool                   // a person asked for a reading
 	links     map[string]string      // order id to the request that placed it
 
-	batch Batch
-	queue []order.Event
-	story *Story
+	batch   Batch
+	queue   []order.Event
+	scratch []byte
+	story   *Story
 
 	misses int // how many decisions of the event under way did not match
 }

@@ -110,6 +110,9 @@ func (l *Lane) correct(orders []*order.Order) {
 
 // hotKeys are the places to look at, in a fixed order.
 func (l *Lane) hotKeys() []order.Key {
+	if len(l.hot) == 0 {
+		return nil
+	}
 	return slices.SortedFunc(maps.Keys(l.hot), func(a, b order.Key) int {
 		return cmp.Or(cmp.Compare(a.Exchange, b.Exchange), cmp.Compare(a.Tradingsymbol, b.Tradingsymbol), cmp.Compare(a.Product, b.Product))
 	})
@@ -280,10 +283,10 @@ func (l *Lane) observeOrphans(k order.Key, h *order.Holding) {
 // sold of delivery was bought before, so CNC and MTF have none.
 func (l *Lane) observeSurplus(k order.Key) {
 	h := l.book.Holding(order.Confirmed, k)
-	id := fmt.Sprintf("over %s %s", k.Instrument(), k.Product)
 	if h.Surplus == 0 || k.Product == "CNC" || k.Product == "MTF" || !l.armed || !l.bookShows(k) {
 		return
 	}
+	id := fmt.Sprintf("over %s %s", k.Instrument(), k.Product)
 	if s, ok := l.slots[id]; ok && s.Active || l.pendingExit(k) {
 		return
 	}

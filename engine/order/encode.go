@@ -85,17 +85,24 @@ func (e *Event) AppendJSON(b []byte) []byte {
 func (s *Seen) appendJSON(b []byte) []byte {
 	w := object{append(b, '{')}
 	w.flag("known", s.Known)
-	w.name("row")
-	w.b = s.Row.appendJSON(w.b)
-	w.name("version")
-	w.b = s.Version.appendJSON(w.b)
-	w.name("standing")
-	w.b = s.Standing.appendJSON(w.b)
+	if !s.Row.IsZero() {
+		w.name("row")
+		w.b = s.Row.appendJSON(w.b)
+	}
+	w.version("version", &s.Version)
+	w.version("standing", &s.Standing)
 	w.somePrice("average", s.Average)
 	w.someNumber("average_of", s.Averaged)
 	w.someTime("placed", s.Placed)
 	w.someTime("filled_at", s.FilledAt)
 	return append(w.b, '}')
+}
+
+func (w *object) version(name string, v *version) {
+	if *v != (version{}) {
+		w.name(name)
+		w.b = v.appendJSON(w.b)
+	}
 }
 
 func (v *version) appendJSON(b []byte) []byte {

@@ -56,9 +56,9 @@ func (v version) compare(w version) int {
 // Seen is what one layer knows of one order: the join of its observations. The zero value knows nothing.
 type Seen struct {
 	Known    bool      `json:"known,omitempty"`
-	Row      Update    `json:"row"`                  // Kite's fields; Status, fills and average are the joined ones
-	Version  version   `json:"version"`              // of the fields of Row that go both ways
-	Standing version   `json:"standing"`             // of Status and its messages: the greatest among the updates of that rank
+	Row      Update    `json:"row,omitzero"`         // Kite's fields; Status, fills and average are the joined ones
+	Version  version   `json:"version,omitzero"`     // of the fields of Row that go both ways
+	Standing version   `json:"standing,omitzero"`    // of Status and its messages: the greatest among the updates of that rank
 	Average  Price     `json:"average,omitempty"`    // told with AverageOf filled; Row.AveragePrice is set where it fits
 	Averaged int64     `json:"average_of,omitempty"` // the filled quantity that Average belongs to
 	Placed   time.Time `json:"placed,omitzero"`      // the earliest broker time seen of the order

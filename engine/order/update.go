@@ -134,6 +134,9 @@ func (u *Update) Latest() time.Time {
 	return last
 }
 
+// IsZero says whether the update is of no order: what encoding/json leaves out.
+func (u Update) IsZero() bool { return u.OrderID == "" && u.Account == "" }
+
 // placed says whether the update tells where its fills count: before that an order is in no holding.
 func (u *Update) placed() bool { return u.Tradingsymbol != "" && u.TransactionType != "" }
 
