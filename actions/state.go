@@ -22,7 +22,7 @@ func States() []State {
 	return []State{Failed, Unknown, Waiting, Running, Accepted, Planned, Done, Skipped}
 }
 
-// Final says whether nothing more will happen by itself.
+// Final says whether nothing more will happen by itself; a person may retry or resolve what failed.
 func (s State) Final() bool {
 	return s == Done || s == Failed || s == Skipped || s == Planned
 }

@@ -14,7 +14,7 @@ import (
 // BenchmarkSubmit is the way of an update from Submit to its durable answer with 64 submitters, the real lane and
 // a journal in memory.
 func BenchmarkSubmit(b *testing.B) {
-	x, desk := &exchange{}, &channel{}
+	x, desk := exchange(), &channel{}
 	e, err := New(trading(b, x, memory.New(), desk))
 	if err != nil {
 		b.Fatal(err)

@@ -71,7 +71,7 @@ func TestOutcomeByClass(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				got := make(chan lane.Outcome, 2)
 				m, _ := newEngineMetrics(nil)
-				s := newSenders(&broker{do: func(ctx context.Context, _ actions.Call) (string, error) { return c.do(ctx) }},
+				s := newSenders(&broker{OnDo: func(ctx context.Context, _ actions.Call) (string, error) { return c.do(ctx) }},
 					func(in lane.Input) { got <- *in.Outcome }, m.of("A"), nil)
 				began := time.Now()
 				s.start(actions.Request{ID: "r", Attempts: 3, Call: actions.Call{Method: c.method}})
@@ -96,7 +96,7 @@ func TestOutcomeByClass(t *testing.T) {
 // TestInvariant2AnOutcomeIsNeverLost: while commits fail again and again every outcome ends in the journal, once.
 func TestInvariant2AnOutcomeIsNeverLost(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		b := &broker{do: func(_ context.Context, c actions.Call) (string, error) {
+		b := &broker{OnDo: func(_ context.Context, c actions.Call) (string, error) {
 			time.Sleep(time.Duration(len(c.OrderID)*37) * time.Millisecond)
 			return "1", nil
 		}}
@@ -116,8 +116,8 @@ func TestInvariant2AnOutcomeIsNeverLost(t *testing.T) {
 		time.Sleep(time.Minute)
 		got := kept(t, store, "A", journal.InputOutcome)
 		slices.Sort(got)
-		if len(got) == 0 || len(slices.Compact(slices.Clone(got))) != len(got) || len(got) != b.count("do") {
-			t.Errorf("%d outcomes for %d calls", len(got), b.count("do"))
+		if len(got) == 0 || len(slices.Compact(slices.Clone(got))) != len(got) || len(got) != b.Count("do") {
+			t.Errorf("%d outcomes for %d calls", len(got), b.Count("do"))
 		}
 	})
 }
@@ -128,7 +128,7 @@ func TestNoMoreInFlightThanSenders(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var mu sync.Mutex
 		flying, most := 0, 0
-		b := &broker{do: func(ctx context.Context, _ actions.Call) (string, error) {
+		b := &broker{OnDo: func(ctx context.Context, _ actions.Call) (string, error) {
 			mu.Lock()
 			flying++
 			most = max(most, flying)
@@ -186,7 +186,7 @@ func TestTheSameRequestWaitsForItsEarlierAttempt(t *testing.T) {
 		var got []int // written by one attempt at a time
 		m, _ := newEngineMetrics(nil)
 		flying := atomic.Bool{}
-		s := newSenders(&broker{do: func(context.Context, actions.Call) (string, error) {
+		s := newSenders(&broker{OnDo: func(context.Context, actions.Call) (string, error) {
 			if flying.Swap(true) {
 				t.Error("two at once")
 			}
@@ -212,7 +212,7 @@ func TestTheSameRequestWaitsForItsEarlierAttempt(t *testing.T) {
 // came of them is in the journal.
 func TestShutdownAnswersAll(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		b := &broker{do: func(context.Context, actions.Call) (string, error) { time.Sleep(5 * time.Second); return "1", nil }}
+		b := &broker{OnDo: func(context.Context, actions.Call) (string, error) { time.Sleep(5 * time.Second); return "1", nil }}
 		var ending atomic.Int64
 		e, store, end := start(t, Options{Accounts: []AccountOptions{scripted("A", b, func(batch *lane.Batch, now time.Time, grant lane.Grant, inputs []lane.Input) {
 			each(batch, now, grant, inputs)
@@ -262,7 +262,7 @@ func TestShutdownAnswersAll(t *testing.T) {
 		if ok < 400 || ok > 700 {
 			t.Error(ok, "acknowledged")
 		}
-		if sent, got := b.count("do"), kept(t, store, "A", journal.InputOutcome); len(got) != sent || sent < 1 {
+		if sent, got := b.Count("do"), kept(t, store, "A", journal.InputOutcome); len(got) != sent || sent < 1 {
 			t.Errorf("%d sent, %d outcomes", sent, len(got))
 		}
 		if err := <-reading; !errors.Is(err, ErrClosing) {
@@ -326,9 +326,9 @@ func TestUpdatesWaitForRoom(t *testing.T) {
 func TestShutdownIsBounded(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		deaf := make(chan struct{})
-		b := &broker{do: func(context.Context, actions.Call) (string, error) { <-deaf; return "1", nil },
-			orders: func(context.Context) ([]order.Update, int, error) { <-deaf; return nil, 0, nil }}
-		c := &channel{send: func(context.Context, actions.Message) error { <-deaf; return nil }}
+		b := &broker{OnDo: func(context.Context, actions.Call) (string, error) { <-deaf; return "1", nil },
+			OnOrders: func(context.Context) ([]order.Update, int, error) { <-deaf; return nil, 0, nil }}
+		c := &channel{OnSend: func(context.Context, actions.Message) error { <-deaf; return nil }}
 		e, store, end := start(t, Options{Accounts: []AccountOptions{scripted("A", b, everything)}, Channels: map[string]actions.Channel{"desk": c}})
 		for i := range 3 {
 			_, _ = e.Submit(t.Context(), update("A", fmt.Sprint(i)))

@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"backstop/actions"
+	"backstop/actions/actionstest"
 	"backstop/engine/journal"
 	"backstop/engine/journal/memory"
 	"backstop/engine/lane"
@@ -72,106 +70,14 @@ func scripted(id string, b actions.Broker, add addition) AccountOptions {
 		}}
 }
 
-// broker is a broker by hand; what is not set answers with nothing.
-type broker struct {
-	do          func(ctx context.Context, c actions.Call) (string, error)
-	orders      func(ctx context.Context) ([]order.Update, int, error)
-	alive       func(ctx context.Context) error
-	instruments func(ctx context.Context, each func(order.Instrument) error) error
+// broker and channel are the world in the tests' hands.
+type (
+	broker  = actionstest.Broker
+	channel = actionstest.Channel
+)
 
-	mu    sync.Mutex
-	calls []string
-}
-
-func (b *broker) called(what string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.calls = append(b.calls, what)
-}
-
-func (b *broker) all() []string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return slices.Clone(b.calls)
-}
-
-func (b *broker) count(prefix string) int {
-	n := 0
-	for _, c := range b.all() {
-		if strings.HasPrefix(c, prefix) {
-			n++
-		}
-	}
-	return n
-}
-
-func (b *broker) Do(ctx context.Context, c actions.Call) (string, error) {
-	b.called("do " + c.OrderID)
-	if b.do != nil {
-		return b.do(ctx, c)
-	}
-	return "1", nil
-}
-
-func (b *broker) Orders(ctx context.Context) ([]order.Update, int, error) {
-	b.called("orders")
-	if b.orders != nil {
-		return b.orders(ctx)
-	}
-	return nil, 0, nil
-}
-
-func (b *broker) Trades(context.Context, string) ([]order.Trade, error) {
-	b.called("trades")
-	return nil, nil
-}
-
-func (b *broker) Positions(context.Context) ([]actions.PositionRow, error) {
-	b.called("positions")
-	return nil, nil
-}
-
-func (b *broker) Instruments(ctx context.Context, each func(order.Instrument) error) error {
-	b.called("instruments")
-	if b.instruments != nil {
-		return b.instruments(ctx, each)
-	}
-	return each(order.Instrument{Exchange: "NSE", Tradingsymbol: "INFY", TickSize: order.Rupee / 20, LotSize: 1})
-}
-
-func (b *broker) Alive(ctx context.Context) error {
-	b.called("alive")
-	if b.alive != nil {
-		return b.alive(ctx)
-	}
-	return nil
-}
-
-// channel is a channel by hand.
-type channel struct {
-	send func(ctx context.Context, m actions.Message) error
-
-	mu    sync.Mutex
-	texts []string
-}
-
-func (c *channel) Send(ctx context.Context, m actions.Message) error {
-	c.mu.Lock()
-	c.texts = append(c.texts, m.Text)
-	c.mu.Unlock()
-	if c.send != nil {
-		return c.send(ctx, m)
-	}
-	return nil
-}
-
-func (c *channel) said() []string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return slices.Clone(c.texts)
-}
-
-func (c *channel) count() int { return len(c.said()) }
+// infy is a day's list.
+var infy = []order.Instrument{{Exchange: "NSE", Tradingsymbol: "INFY", TickSize: order.Rupee / 20, LotSize: 1}}
 
 // start runs an engine in the bubble until the test or end says so.
 func start(t *testing.T, o Options) (e *Engine, store *memory.Store, end func()) {

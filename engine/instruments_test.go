@@ -123,28 +123,28 @@ const (
 
 func TestTodaysKeptListServes(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		store, b := memory.New(), &broker{}
+		store, b := memory.New(), &broker{List: infy}
 		saved(t, store, bubbleDay, instrument("NSE", "KEPT"))
 		i, loaded := listed(t, store, b)
-		if _, ok := i.Instrument("NSE", "KEPT"); !ok || b.count("instruments") != 0 || loaded.Load() != 1 {
-			t.Error(ok, b.all(), loaded.Load())
+		if _, ok := i.Instrument("NSE", "KEPT"); !ok || b.Count("instruments") != 0 || loaded.Load() != 1 {
+			t.Error(ok, b.Calls(), loaded.Load())
 		}
 		time.Sleep(3*time.Hour + time.Second) // past 08:30
-		if _, ok := i.Instrument("NSE", "INFY"); !ok || b.count("instruments") != 1 || loaded.Load() != 2 || i.Day() != bubbleNext {
-			t.Error("the new day:", ok, b.all(), loaded.Load(), i.Day())
+		if _, ok := i.Instrument("NSE", "INFY"); !ok || b.Count("instruments") != 1 || loaded.Load() != 2 || i.Day() != bubbleNext {
+			t.Error("the new day:", ok, b.Calls(), loaded.Load(), i.Day())
 		}
 		time.Sleep(24 * time.Hour)
-		if b.count("instruments") != 2 || i.Day() != "2000-01-02" {
-			t.Error("the day after:", b.all(), i.Day())
+		if b.Count("instruments") != 2 || i.Day() != "2000-01-02" {
+			t.Error("the day after:", b.Calls(), i.Day())
 		}
 	})
 }
 
 func TestAMissingListIsFetchedAndKept(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		store, bad, good := memory.New(), &broker{instruments: func(context.Context, func(order.Instrument) error) error { return errors.New("502") }}, &broker{}
+		store, bad, good := memory.New(), &broker{OnInstruments: func(context.Context, func(order.Instrument) error) error { return errors.New("502") }}, &broker{List: infy}
 		i, loaded := listed(t, store, bad, good)
-		if _, ok := i.Instrument("NSE", "INFY"); !ok || loaded.Load() != 1 || i.Day() != bubbleDay || bad.count("instruments") != 1 {
+		if _, ok := i.Instrument("NSE", "INFY"); !ok || loaded.Load() != 1 || i.Day() != bubbleDay || bad.Count("instruments") != 1 {
 			t.Error(ok, loaded.Load(), i.Day())
 		}
 		rows := 0
@@ -161,7 +161,7 @@ func TestAnOlderListStandsInOnlyAfterAFailure(t *testing.T) {
 		store, gate, failing := memory.New(), make(chan struct{}), &atomic.Bool{}
 		failing.Store(true)
 		saved(t, store, "1999-12-30", instrument("NSE", "OLD"))
-		b := &broker{instruments: func(_ context.Context, each func(order.Instrument) error) error {
+		b := &broker{OnInstruments: func(_ context.Context, each func(order.Instrument) error) error {
 			<-gate
 			if failing.Load() {
 				return errors.Join(each(instrument("NSE", "HALF")), &actions.Error{Class: actions.ClassDown, Message: "cut short"})
@@ -181,11 +181,11 @@ func TestAnOlderListStandsInOnlyAfterAFailure(t *testing.T) {
 			t.Error("half a list is shown")
 		}
 		time.Sleep(4 * time.Second)
-		if b.count("instruments") != 1 {
+		if b.Count("instruments") != 1 {
 			t.Error("tried again too soon")
 		}
 		time.Sleep(time.Minute)
-		if n := b.count("instruments"); n < 3 || n > 5 {
+		if n := b.Count("instruments"); n < 3 || n > 5 {
 			t.Error(n, "tries in a minute")
 		}
 		failing.Store(false)
@@ -200,7 +200,7 @@ func TestAnEmptyListIsAFailure(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		store := memory.New()
 		saved(t, store, "1999-12-30", instrument("NSE", "OLD"))
-		i, _ := listed(t, store, &broker{instruments: func(context.Context, func(order.Instrument) error) error { return nil }})
+		i, _ := listed(t, store, &broker{OnInstruments: func(context.Context, func(order.Instrument) error) error { return nil }})
 		if i.Day() != "1999-12-30" {
 			t.Error(i.Day())
 		}

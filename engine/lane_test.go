@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"backstop/actions"
+	"backstop/actions/actionstest"
 	"backstop/engine/journal"
 	"backstop/engine/journal/memory"
 	"backstop/engine/lane"
@@ -33,61 +33,20 @@ rules:
 `
 
 // exchange is a broker with a book: what is placed appears in it.
-type exchange struct {
-	broker
-	mu    sync.Mutex
-	book  []order.Update
-	tags  []string
-	reply error // of the next placement, which happens all the same
-}
-
-func (x *exchange) Do(_ context.Context, c actions.Call) (string, error) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	p := c.Params
-	if c.Method != actions.Place {
-		return c.OrderID, nil
-	}
-	id := fmt.Sprintf("2611230000000%02d", len(x.book)+1)
-	x.book = append(x.book, order.Update{Account: "AB1234", OrderID: id, Status: order.StatusTriggerPending, RawStatus: "TRIGGER PENDING", Variety: "regular",
-		Exchange: p.Exchange, Tradingsymbol: p.Tradingsymbol, TransactionType: p.TransactionType, OrderType: p.OrderType, Product: p.Product,
-		Quantity: p.Quantity, Price: p.Price, TriggerPrice: p.TriggerPrice, Tag: p.Tag, OrderTimestamp: time.Now(), ExchangeUpdateTimestamp: time.Now()})
-	x.tags = append(x.tags, p.Tag)
-	if err := x.reply; err != nil {
-		x.reply = nil
-		return "", err
-	}
-	return id, nil
-}
-
-// placed are the tags of all placements that reached the exchange.
-func (x *exchange) placed() []string {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return slices.Clone(x.tags)
-}
-
-func (x *exchange) Orders(context.Context) ([]order.Update, int, error) {
-	x.called("orders")
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return append([]order.Update(nil), x.book...), 0, nil
-}
+func exchange() *broker { return actionstest.NewBroker("AB1234", time.Now, infy...) }
 
 // fill adds a filled entry to the book and gives the postback that tells it.
-func (x *exchange) fill(id string) order.Update {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	u := order.Update{Account: "AB1234", Source: order.SourcePostback, OrderID: id, Status: order.StatusComplete, RawStatus: "COMPLETE", Variety: "regular",
-		Exchange: "NSE", Tradingsymbol: "INFY", TransactionType: order.Buy, OrderType: "LIMIT", Product: "MIS", Quantity: 10, FilledQuantity: 10,
-		Price: 1500 * order.Rupee, AveragePrice: 1500 * order.Rupee, OrderTimestamp: time.Now(), ExchangeUpdateTimestamp: time.Now(), Raw: []byte(id)}
-	row := u
-	row.Source = order.SourceBook
-	x.book = append(x.book, row)
+func fill(x *broker, id string) order.Update {
+	u := x.Set(id, func(u *order.Update) {
+		u.Status, u.Exchange, u.Tradingsymbol, u.TransactionType, u.OrderType, u.Product = order.StatusComplete, "NSE", "INFY", order.Buy, "LIMIT", "MIS"
+		u.Quantity, u.FilledQuantity, u.Price, u.AveragePrice = 10, 10, 1500*order.Rupee, 1500*order.Rupee
+		u.OrderTimestamp = time.Now()
+	})
+	u.Source, u.Raw = order.SourcePostback, []byte(id)
 	return u
 }
 
-func trading(t testing.TB, x *exchange, store *memory.Store, desk *channel) Options {
+func trading(t testing.TB, x *broker, store *memory.Store, desk *channel) Options {
 	t.Helper()
 	set, problems := rules.Parse("rules.yaml", []byte(stopRule), rules.Options{Specs: actions.Builtin(), Channels: []string{"telegram"}})
 	if errs := problems.Errors(); len(errs) > 0 {
@@ -113,13 +72,13 @@ func states(t *testing.T, s journal.Store) map[actions.State]int {
 
 func TestAFillGetsItsStop(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		x, store, desk := &exchange{}, memory.New(), &channel{}
+		x, store, desk := exchange(), memory.New(), &channel{}
 		e, _, end := start(t, trading(t, x, store, desk))
 		time.Sleep(2 * time.Second)
 		if r := e.Ready(); !r.Ready {
 			t.Fatalf("%+v", r)
 		}
-		u := x.fill("261123000000100")
+		u := fill(x, "261123000000100")
 		began := time.Now()
 		if ignored, err := e.Submit(t.Context(), u); err != nil || ignored != "" || time.Since(began) > 0 {
 			t.Fatal(ignored, err, time.Since(began))
@@ -128,11 +87,11 @@ func TestAFillGetsItsStop(t *testing.T) {
 			t.Error(ignored, err)
 		}
 		time.Sleep(30 * time.Second)
-		if len(x.placed()) != 1 || !actions.IsTag(x.tags[0]) || states(t, store)[actions.Done] != 1 {
-			t.Errorf("placed %v, requests %v", x.placed(), states(t, store))
+		if len(x.Tags()) != 1 || !actions.IsTag(x.Tags()[0]) || states(t, store)[actions.Done] != 1 {
+			t.Errorf("placed %v, requests %v", x.Tags(), states(t, store))
 		}
-		if desk.count() != 1 || !strings.HasPrefix(desk.said()[0], "Stop at 1200") {
-			t.Error(desk.said())
+		if desk.Count() != 1 || !strings.HasPrefix(desk.Said()[0], "Stop at 1200") {
+			t.Error(desk.Said())
 		}
 		v := e.Views()[0]
 		if len(v.Groups) != 1 || v.Groups[0].Covered != 10 || v.Unknown+v.Waiting != 0 {
@@ -146,14 +105,12 @@ func TestAFillGetsItsStop(t *testing.T) {
 // the order by its tag and sends nothing.
 func TestInvariant2ARestartFindsWhatWasSent(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		x, store, desk := &exchange{}, memory.New(), &channel{}
+		x, store, desk := exchange(), memory.New(), &channel{}
 		o := trading(t, x, store, desk)
 		e, _, end := start(t, o)
 		time.Sleep(2 * time.Second)
 		// The order reaches the exchange, and from then on the process writes nothing more.
-		x.mu.Lock()
-		x.reply = &actions.Error{Class: actions.ClassAmbiguous, Message: "cut off"}
-		x.mu.Unlock()
+		x.Fault("place", actionstest.ReplyLost)
 		store.FailIf(func(c *journal.Commit) error {
 			for _, in := range c.Inputs {
 				if in.Kind == journal.InputOutcome {
@@ -162,20 +119,20 @@ func TestInvariant2ARestartFindsWhatWasSent(t *testing.T) {
 			}
 			return nil
 		})
-		if _, err := e.Submit(t.Context(), x.fill("261123000000100")); err != nil {
+		if _, err := e.Submit(t.Context(), fill(x, "261123000000100")); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
 		time.Sleep(time.Second)
 		end()
-		if len(x.placed()) != 1 {
-			t.Fatal("placed", x.placed())
+		if len(x.Tags()) != 1 {
+			t.Fatal("placed", x.Tags())
 		}
 		o.Store = store.Reopen()
 		_, again, end := start(t, o)
 		time.Sleep(time.Minute)
-		if len(x.placed()) != 1 || states(t, again)[actions.Done] != 1 {
-			t.Errorf("placed %v, requests %v", x.placed(), states(t, again))
+		if len(x.Tags()) != 1 || states(t, again)[actions.Done] != 1 {
+			t.Errorf("placed %v, requests %v", x.Tags(), states(t, again))
 		}
 		end()
 	})
@@ -184,11 +141,11 @@ func TestInvariant2ARestartFindsWhatWasSent(t *testing.T) {
 // TestReconcileFindsWhatNoPostbackTold, and two readings on demand at once are one.
 func TestReconcileFindsWhatNoPostbackTold(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		x, store := &exchange{}, memory.New()
+		x, store := exchange(), memory.New()
 		e, _, end := start(t, trading(t, x, store, &channel{}))
 		time.Sleep(2 * time.Second)
-		x.fill("261123000000100")
-		before := x.count("orders")
+		fill(x, "261123000000100")
+		before := x.Count("orders")
 		var all sync.WaitGroup
 		for range 5 {
 			all.Go(func() {
@@ -198,12 +155,12 @@ func TestReconcileFindsWhatNoPostbackTold(t *testing.T) {
 			})
 		}
 		all.Wait()
-		if n := x.count("orders") - before; n > 2 {
+		if n := x.Count("orders") - before; n > 2 {
 			t.Error(n, "readings for five demands")
 		}
 		time.Sleep(20 * time.Second)
-		if len(x.placed()) != 1 {
-			t.Error("placed", x.placed())
+		if len(x.Tags()) != 1 {
+			t.Error("placed", x.Tags())
 		}
 		end()
 	})
@@ -213,7 +170,7 @@ func TestReconcileFindsWhatNoPostbackTold(t *testing.T) {
 // has its one stop, and none two.
 func TestManyCommitsFail(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		x, store, desk := &exchange{}, memory.New(), &channel{}
+		x, store, desk := exchange(), memory.New(), &channel{}
 		e, _, end := start(t, trading(t, x, store, desk))
 		time.Sleep(2 * time.Second)
 		n := 0
@@ -224,7 +181,7 @@ func TestManyCommitsFail(t *testing.T) {
 			return nil
 		})
 		for i := range 10 {
-			u := x.fill(fmt.Sprintf("26112300000020%d", i))
+			u := fill(x, fmt.Sprintf("26112300000020%d", i))
 			if _, err := e.Submit(t.Context(), u); err != nil && !errors.Is(err, ErrJournal) {
 				t.Error(err)
 			}
@@ -233,14 +190,14 @@ func TestManyCommitsFail(t *testing.T) {
 		store.FailIf(nil)
 		time.Sleep(2 * time.Minute)
 		seen := map[string]bool{}
-		for _, tag := range x.placed() {
+		for _, tag := range x.Tags() {
 			if seen[tag] {
 				t.Error("sent twice:", tag)
 			}
 			seen[tag] = true
 		}
-		if v := e.Views()[0]; len(x.placed()) != 10 || v.Unknown+v.Waiting != 0 || v.Stopped != "" {
-			t.Errorf("placed %d; %+v", len(x.placed()), v)
+		if v := e.Views()[0]; len(x.Tags()) != 10 || v.Unknown+v.Waiting != 0 || v.Stopped != "" {
+			t.Errorf("placed %d; %+v", len(x.Tags()), v)
 		}
 		for _, g := range e.Views()[0].Groups {
 			if g.Open != g.Covered {

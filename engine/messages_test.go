@@ -26,7 +26,7 @@ func speaks(b *lane.Batch, _ time.Time, _ lane.Grant, inputs []lane.Input) {
 
 func TestAHangingChannelDelaysNothingElse(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		hangs := &channel{send: func(ctx context.Context, _ actions.Message) error { <-ctx.Done(); return ctx.Err() }}
+		hangs := &channel{OnSend: func(ctx context.Context, _ actions.Message) error { <-ctx.Done(); return ctx.Err() }}
 		fine := &channel{}
 		e, store, _ := start(t, Options{Accounts: []AccountOptions{scripted("A", &broker{}, speaks)},
 			Channels: map[string]actions.Channel{"h": hangs, "f": fine}})
@@ -39,12 +39,12 @@ func TestAHangingChannelDelaysNothingElse(t *testing.T) {
 			}
 		}
 		synctest.Wait()
-		if fine.count() != 50 || !slices.IsSorted(fine.said()[:10]) {
-			t.Error(fine.said())
+		if fine.Count() != 50 || !slices.IsSorted(fine.Said()[:10]) {
+			t.Error(fine.Said())
 		}
 		time.Sleep(25 * time.Second)
-		if hangs.count() != 3 {
-			t.Error(hangs.count(), "tried in 25 s")
+		if hangs.Count() != 3 {
+			t.Error(hangs.Count(), "tried in 25 s")
 		}
 		if n := len(kept(t, store, "A", journal.InputDelivery)); n != 52 {
 			t.Error(n, "deliveries")
@@ -61,7 +61,7 @@ func TestDeliveries(t *testing.T) {
 			"wait": fmt.Errorf("x: %w", &tooMany{&actions.Error{Class: actions.ClassBusy}}), "odd": errors.New("EOF"),
 		}
 		m, _ := newEngineMetrics(nil)
-		c := &channel{send: func(_ context.Context, m actions.Message) error {
+		c := &channel{OnSend: func(_ context.Context, m actions.Message) error {
 			if m.Text == "panic" {
 				panic("bot")
 			}
@@ -108,8 +108,8 @@ func TestDeliveries(t *testing.T) {
 				t.Errorf("%s: %+v", id, got[id])
 			}
 		}
-		if got["wait"].RetryAfter != 7*time.Second || len(got) != 6 || c.count() != 5 {
-			t.Error(got, c.count())
+		if got["wait"].RetryAfter != 7*time.Second || len(got) != 6 || c.Count() != 5 {
+			t.Error(got, c.Count())
 		}
 		end()
 		run.Wait()

@@ -24,7 +24,7 @@ func answers() (post func(lane.Input), got chan lane.Input) {
 func TestReadsAreCoalesced(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		flying := atomic.Int64{}
-		b := &broker{orders: func(context.Context) ([]order.Update, int, error) {
+		b := &broker{OnOrders: func(context.Context) ([]order.Update, int, error) {
 			if flying.Add(1) > 1 {
 				t.Error("two readings of the book at once")
 			}
@@ -41,8 +41,8 @@ func TestReadsAreCoalesced(t *testing.T) {
 			r.want(lane.Reads{Book: true})
 		}
 		time.Sleep(10 * time.Second)
-		if b.count("orders") != 2 || len(got) != 2 {
-			t.Errorf("%d readings, %d answers", b.count("orders"), len(got))
+		if b.Count("orders") != 2 || len(got) != 2 {
+			t.Errorf("%d readings, %d answers", b.Count("orders"), len(got))
 		}
 		first, second := (<-got).Read, (<-got).Read
 		if !first.Began.Equal(began) || !first.Ended.Equal(began.Add(time.Second)) || !second.Began.Equal(first.Ended) || first.Err != nil ||
@@ -55,7 +55,7 @@ func TestReadsAreCoalesced(t *testing.T) {
 
 func TestEachReadIsAnsweredOnce(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		b := &broker{orders: func(context.Context) ([]order.Update, int, error) { panic("rows") }}
+		b := &broker{OnOrders: func(context.Context) ([]order.Update, int, error) { panic("rows") }}
 		post, got := answers()
 		r := newReads(b, NewPacer(1), post, time.Now)
 		r.want(lane.Reads{Book: true, Positions: true, Trades: []string{"1", "2"}})
@@ -83,7 +83,7 @@ func TestEachReadIsAnsweredOnce(t *testing.T) {
 
 func TestReadsEndAtTheirDeadlineAndAtTheEnd(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		b := &broker{orders: func(ctx context.Context) ([]order.Update, int, error) { <-ctx.Done(); return nil, 0, ctx.Err() }}
+		b := &broker{OnOrders: func(ctx context.Context) ([]order.Update, int, error) { <-ctx.Done(); return nil, 0, ctx.Err() }}
 		post, got := answers()
 		r := newReads(b, NewPacer(1), post, time.Now)
 		began := time.Now()
@@ -110,7 +110,7 @@ func TestReadsEndAtTheirDeadlineAndAtTheEnd(t *testing.T) {
 func TestAReadingOfALaneThatWasThrownAwayIsNobodys(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		n := atomic.Int64{}
-		b := &broker{orders: func(context.Context) ([]order.Update, int, error) {
+		b := &broker{OnOrders: func(context.Context) ([]order.Update, int, error) {
 			rows := make([]order.Update, n.Add(1))
 			time.Sleep(time.Second) // deaf
 			return rows, 0, nil
@@ -137,7 +137,7 @@ func TestAReadingOfALaneThatWasThrownAwayIsNobodys(t *testing.T) {
 // that it gets began after the failure, although another was on its way.
 func TestAFailedStepIsFollowedByAReading(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		b := &broker{orders: func(ctx context.Context) ([]order.Update, int, error) {
+		b := &broker{OnOrders: func(ctx context.Context) ([]order.Update, int, error) {
 			select {
 			case <-time.After(3 * time.Second):
 				return nil, 0, nil
@@ -179,7 +179,7 @@ func TestAFailedStepIsFollowedByAReading(t *testing.T) {
 // TestReconcileWaitsForAReadingOfItsOwn: one that was on its way before may have missed what the caller means.
 func TestReconcileWaitsForAReadingOfItsOwn(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		b := &broker{orders: func(context.Context) ([]order.Update, int, error) { time.Sleep(3 * time.Second); return nil, 0, nil }}
+		b := &broker{OnOrders: func(context.Context) ([]order.Update, int, error) { time.Sleep(3 * time.Second); return nil, 0, nil }}
 		e, _, _ := start(t, Options{Accounts: []AccountOptions{scripted("A", b, nil)}})
 		time.Sleep(10 * time.Second)
 		for _, wait := range []time.Duration{0, 2 * time.Second} {

@@ -24,7 +24,7 @@ func TestTheSessionIsAskedFor(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var answer atomic.Pointer[actions.Error] // nil: alive
 		answer.Store(&actions.Error{Class: actions.ClassDown, Message: "no route to host"})
-		b := &broker{alive: func(context.Context) error {
+		b := &broker{OnAlive: func(context.Context) error {
 			if e := answer.Load(); e != nil {
 				return e
 			}
@@ -32,8 +32,8 @@ func TestTheSessionIsAskedFor(t *testing.T) {
 		}}
 		e, store, _ := start(t, Options{Accounts: []AccountOptions{scripted("A", b, nil)}})
 		told := func() []string { return kept(t, store, "A", journal.InputSession) }
-		if b.count("alive") != 1 || len(told()) != 0 {
-			t.Error("an answer that says nothing:", b.all(), told())
+		if b.Count("alive") != 1 || len(told()) != 0 {
+			t.Error("an answer that says nothing:", b.Calls(), told())
 		}
 		answer.Store(&actions.Error{Class: actions.ClassSession, Message: "token is invalid"})
 		time.Sleep(sessionEvery + time.Second)
@@ -41,16 +41,16 @@ func TestTheSessionIsAskedFor(t *testing.T) {
 			t.Error(told())
 		}
 		time.Sleep(2 * sessionEvery)
-		if b.count("alive") != 4 {
-			t.Error(b.count("alive"), "asked while dead")
+		if b.Count("alive") != 4 {
+			t.Error(b.Count("alive"), "asked while dead")
 		}
 		answer.Store(nil)
 		time.Sleep(sessionEvery)
-		if n := b.count("alive"); !e.Views()[0].Session || n != 5 {
+		if n := b.Count("alive"); !e.Views()[0].Session || n != 5 {
 			t.Error(n, told())
 		}
 		time.Sleep(10 * sessionEvery)
-		if b.count("alive") != 5 {
+		if b.Count("alive") != 5 {
 			t.Error("asked while alive")
 		}
 	})
@@ -144,7 +144,8 @@ func TestMetrics(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		registry := prometheus.NewPedanticRegistry()
 		desk := &channel{}
-		e, _, _ := start(t, Options{Accounts: []AccountOptions{scripted("A", &broker{}, everything)}, Channels: map[string]actions.Channel{"desk": desk}, Registerer: registry})
+		takes := &broker{OnDo: func(context.Context, actions.Call) (string, error) { return "1", nil }}
+		e, _, _ := start(t, Options{Accounts: []AccountOptions{scripted("A", takes, everything)}, Channels: map[string]actions.Channel{"desk": desk}, Registerer: registry})
 		for _, id := range []string{"1", "2", "3"} {
 			if _, err := e.Submit(t.Context(), update("A", id)); err != nil {
 				t.Error(err)

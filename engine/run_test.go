@@ -34,7 +34,7 @@ func TestInvariant3NothingIsReleasedBeforeTheCommit(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		desk, b := &channel{}, &broker{}
 		e, store, _ := start(t, Options{Accounts: []AccountOptions{scripted("A", b, everything)}, Channels: map[string]actions.Channel{"desk": desk}})
-		released := func() int { return b.count("do") + b.count("orders") + desk.count() }
+		released := func() int { return b.Count("do") + b.Count("orders") + desk.Count() }
 
 		store.FailIf(func(*journal.Commit) error { return errDisk })
 		before := released()
@@ -59,8 +59,8 @@ func TestInvariant3NothingIsReleasedBeforeTheCommit(t *testing.T) {
 			t.Error(err)
 		}
 		synctest.Wait()
-		if b.count("do") != 1 || desk.count() != 1 || !e.Ready().Checks[0].OK {
-			t.Error("after the failure:", b.all(), desk.said(), e.Ready())
+		if b.Count("do") != 1 || desk.Count() != 1 || !e.Ready().Checks[0].OK {
+			t.Error("after the failure:", b.Calls(), desk.Said(), e.Ready())
 		}
 		if ids := kept(t, store, "A", journal.InputUpdate); !slices.Equal(ids, []string{"3"}) {
 			t.Error("journalled", ids)
@@ -72,7 +72,7 @@ func TestInvariant3AHangingCommitHoldsEverythingBack(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		desk, b := &channel{}, &broker{}
 		e, store, _ := start(t, Options{Accounts: []AccountOptions{scripted("A", b, everything)}, Channels: map[string]actions.Channel{"desk": desk}})
-		before := b.count("orders")
+		before := b.Count("orders")
 		gate := make(chan struct{})
 		store.FailIf(func(*journal.Commit) error { <-gate; return nil })
 		answered := make(chan error, 1)
@@ -81,7 +81,7 @@ func TestInvariant3AHangingCommitHoldsEverythingBack(t *testing.T) {
 			answered <- err
 		}()
 		time.Sleep(time.Second)
-		if len(answered) > 0 || b.count("do") > 0 || b.count("orders") > before || desk.count() > 0 {
+		if len(answered) > 0 || b.Count("do") > 0 || b.Count("orders") > before || desk.Count() > 0 {
 			t.Error("something left before the commit was durable")
 		}
 		close(gate)
@@ -89,8 +89,8 @@ func TestInvariant3AHangingCommitHoldsEverythingBack(t *testing.T) {
 			t.Error(err)
 		}
 		synctest.Wait()
-		if b.count("do") != 1 || desk.count() != 1 || b.count("orders") != before+1 {
-			t.Error("after the commit:", b.all(), desk.said())
+		if b.Count("do") != 1 || desk.Count() != 1 || b.Count("orders") != before+1 {
+			t.Error("after the commit:", b.Calls(), desk.Said())
 		}
 	})
 }

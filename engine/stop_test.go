@@ -75,13 +75,13 @@ func TestInvariant9APanicStopsOneAccountAlone(t *testing.T) {
 			}
 		}
 		synctest.Wait()
-		before := bad.count("do")
+		before := bad.Count("do")
 		if err := errors.Join(submit("BAD", "6"), submit("GOOD", "2")); err != nil {
 			t.Error(err)
 		}
 		synctest.Wait()
-		if bad.count("do") != before || good.count("do") != 2 {
-			t.Errorf("sent for the stopped account: %v; for the other: %v", bad.all(), good.all())
+		if bad.Count("do") != before || good.Count("do") != 2 {
+			t.Errorf("sent for the stopped account: %v; for the other: %v", bad.Calls(), good.Calls())
 		}
 		if ids := kept(t, store, "BAD", journal.InputUpdate); len(ids) != 6 || slices.Contains(ids, "poison") {
 			t.Error("journalled", ids)
@@ -97,9 +97,9 @@ func TestInvariant9APanicStopsOneAccountAlone(t *testing.T) {
 		}
 
 		// It is told at once and every minute, with what is uncovered, and reading goes on.
-		reads := bad.count("orders")
-		if err := e.Reconcile(t.Context(), "BAD"); err != nil || bad.count("orders") != reads+1 {
-			t.Error("a stopped lane reads on:", err, bad.count("orders")-reads)
+		reads := bad.Count("orders")
+		if err := e.Reconcile(t.Context(), "BAD"); err != nil || bad.Count("orders") != reads+1 {
+			t.Error("a stopped lane reads on:", err, bad.Count("orders")-reads)
 		}
 		time.Sleep(3*time.Minute + time.Second)
 		texts := told.all()
@@ -173,8 +173,8 @@ func TestInvariant5NothingLeavesInDryRun(t *testing.T) {
 			t.Error(err)
 		}
 		synctest.Wait()
-		if b.count("do") != 0 || e.Views()[0].Stopped == "" {
-			t.Errorf("a lane that sends in dry-run: %v, stopped %q", b.all(), e.Views()[0].Stopped)
+		if b.Count("do") != 0 || e.Views()[0].Stopped == "" {
+			t.Errorf("a lane that sends in dry-run: %v, stopped %q", b.Calls(), e.Views()[0].Stopped)
 		}
 		if ids := kept(t, store, "A", journal.InputOutcome); !slices.Equal(ids, []string{"1"}) {
 			t.Error("outcomes", ids)

@@ -17,8 +17,11 @@ import (
 const ModificationsMost = 25
 
 // Broker is a broker in memory for one account: an order book that changes as an exchange's does, and calls that
-// end as a test asks. Its zero value is not ready: NewBroker makes one. It may be used by several goroutines.
+// end as a test asks. Its zero value has no account, an empty book and a clock that stands still. It may be used by
+// several goroutines.
 type Broker struct {
+	List []order.Instrument // the day's list; empty: every instrument is traded, and no price is off its tick
+
 	// Hooks answer in place of the book where they are set; they run without the lock held.
 	OnDo          func(ctx context.Context, c actions.Call) (string, error)
 	OnOrders      func(ctx context.Context) ([]order.Update, int, error)
@@ -33,7 +36,6 @@ type Broker struct {
 	modified map[string]int
 	trades   map[string][]order.Trade
 	carried  map[order.Key]order.Overnight
-	list     []order.Instrument
 	faults   map[string][]Fault
 	rejects  []string
 	placed   int
@@ -42,11 +44,19 @@ type Broker struct {
 
 var _ actions.Broker = (*Broker)(nil)
 
-// NewBroker is a broker with an empty book. now gives its clock, of which rows show whole seconds. Without
-// instruments every one is traded and no price is off its tick.
+// NewBroker is a broker with an empty book. now gives its clock, of which rows show whole seconds.
 func NewBroker(account string, now func() time.Time, instruments ...order.Instrument) *Broker {
-	return &Broker{account: account, now: now, list: instruments, rows: map[string]*order.Update{}, modified: map[string]int{},
-		trades: map[string][]order.Trade{}, carried: map[order.Key]order.Overnight{}, faults: map[string][]Fault{}}
+	return &Broker{account: account, now: now, List: instruments}
+}
+
+// hold locks the broker and makes it ready.
+func (b *Broker) hold() (release func()) {
+	b.mu.Lock()
+	if b.rows == nil {
+		b.rows, b.modified, b.trades = map[string]*order.Update{}, map[string]int{}, map[string][]order.Trade{}
+		b.carried, b.faults = map[order.Key]order.Overnight{}, map[string][]Fault{}
+	}
+	return b.mu.Unlock
 }
 
 func refusal(c actions.Call, class actions.Class, message string) *actions.Error {
@@ -70,14 +80,16 @@ func (b *Broker) Do(ctx context.Context, c actions.Call) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return id, fault.after(ctx, c)
+	if err := fault.after(ctx, c); err != nil {
+		return "", err
+	}
+	return id, nil
 }
 
 // Take carries a call out as the exchange does, whatever fault was asked for: a placement under id, or the next
 // free one where id is "".
 func (b *Broker) Take(c actions.Call, id string) (string, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	defer b.hold()()
 	if c.Method == actions.Place {
 		return b.place(c, id)
 	}
@@ -155,24 +167,27 @@ func (b *Broker) check(c actions.Call, k order.Key, p actions.Params) *actions.E
 	if p.OrderType == "MARKET" && p.MarketProtection == 0 {
 		return refusal(c, actions.ClassProtection, "Market orders without market protection are not allowed.")
 	}
-	if len(b.list) == 0 {
+	if len(b.List) == 0 {
 		return nil
 	}
-	i := slices.IndexFunc(b.list, func(i order.Instrument) bool {
+	i := slices.IndexFunc(b.List, func(i order.Instrument) bool {
 		return i.Exchange == k.Exchange && i.Tradingsymbol == k.Tradingsymbol
 	})
 	switch {
 	case i < 0:
 		return refusal(c, actions.ClassInstrument, "The instrument you are placing an order for has either expired or does not exist.")
-	case b.list[i].TickSize > 0 && (p.Price%b.list[i].TickSize != 0 || p.TriggerPrice%b.list[i].TickSize != 0):
-		return refusal(c, actions.ClassTick, "Tick size for this script is "+b.list[i].TickSize.String())
+	case b.List[i].TickSize > 0 && (p.Price%b.List[i].TickSize != 0 || p.TriggerPrice%b.List[i].TickSize != 0):
+		return refusal(c, actions.ClassTick, "Tick size for this script is "+b.List[i].TickSize.String())
 	}
 	return nil
 }
 
 // stamp writes the clock and the status, as Kite spells it, into a row that changed.
 func (b *Broker) stamp(row *order.Update) {
-	at := b.now().Truncate(time.Second)
+	at := time.Unix(0, 0)
+	if b.now != nil {
+		at = b.now().Truncate(time.Second)
+	}
 	row.ExchangeUpdateTimestamp = at
 	if row.OrderTimestamp.IsZero() {
 		row.OrderTimestamp = at
@@ -182,8 +197,7 @@ func (b *Broker) stamp(row *order.Update) {
 
 // Set changes a row of the book, a new one where there is none, behind everybody's back.
 func (b *Broker) Set(id string, change func(row *order.Update)) order.Update {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	defer b.hold()()
 	row, ok := b.rows[id]
 	if !ok {
 		row = &order.Update{Account: b.account, PlacedBy: b.account, Source: order.SourceBook, OrderID: id, Status: order.StatusOpen, Variety: "regular", Validity: "DAY"}
@@ -196,8 +210,7 @@ func (b *Broker) Set(id string, change func(row *order.Update)) order.Update {
 
 // Fill fills so much of a live order, at its limit.
 func (b *Broker) Fill(id string, quantity int64) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	defer b.hold()()
 	row := b.rows[id]
 	if row == nil || row.Status.Terminal() {
 		return
@@ -216,15 +229,13 @@ func (b *Broker) Fill(id string, quantity int64) {
 
 // RejectNext makes the next placement be taken and end REJECTED with this text.
 func (b *Broker) RejectNext(text string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	defer b.hold()()
 	b.rejects = append(b.rejects, text)
 }
 
 // Forget takes rows out of the book, all of them where none is named.
 func (b *Broker) Forget(ids ...string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	defer b.hold()()
 	if len(ids) == 0 {
 		clear(b.rows)
 	}
@@ -235,15 +246,13 @@ func (b *Broker) Forget(ids ...string) {
 
 // Carry says what was carried in from an earlier day.
 func (b *Broker) Carry(o order.Overnight) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	defer b.hold()()
 	b.carried[o.Key] = o
 }
 
 // Row is one order of the book.
 func (b *Broker) Row(id string) (order.Update, bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	defer b.hold()()
 	row, ok := b.rows[id]
 	if !ok {
 		return order.Update{}, false
@@ -253,8 +262,7 @@ func (b *Broker) Row(id string) (order.Update, bool) {
 
 // Rows are the whole book, in truth and by order id, whatever readings show.
 func (b *Broker) Rows() []order.Update {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	defer b.hold()()
 	rows := make([]order.Update, 0, len(b.rows))
 	for _, id := range slices.Sorted(maps.Keys(b.rows)) {
 		rows = append(rows, *b.rows[id])
@@ -291,8 +299,7 @@ func (b *Broker) Trades(ctx context.Context, orderID string) ([]order.Trade, err
 	if e := b.fault("trades").reading("trades", ctx); e != nil {
 		return nil, e
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	defer b.hold()()
 	if b.rows[orderID] == nil {
 		return nil, &actions.Error{Class: actions.ClassNotFound, Op: "trades", Message: "Couldn't find that `order_id`."}
 	}
@@ -305,8 +312,7 @@ func (b *Broker) Positions(ctx context.Context) ([]actions.PositionRow, error) {
 	if e := b.fault("positions").reading("positions", ctx); e != nil {
 		return nil, e
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	defer b.hold()()
 	net := map[order.Key]*actions.PositionRow{}
 	at := func(k order.Key) *actions.PositionRow {
 		if net[k] == nil {
@@ -344,7 +350,7 @@ func (b *Broker) Instruments(ctx context.Context, each func(order.Instrument) er
 	if e := b.fault("instruments").reading("instruments", ctx); e != nil {
 		return e
 	}
-	for _, i := range b.list {
+	for _, i := range b.List {
 		if err := each(i); err != nil {
 			return err
 		}
@@ -365,16 +371,14 @@ func (b *Broker) Alive(ctx context.Context) error {
 }
 
 func (b *Broker) note(call string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	defer b.hold()()
 	b.calls = append(b.calls, call)
 }
 
 // Calls are what was asked of the broker, oldest first: "do place ", "do cancel 101", "orders", "trades 101",
 // "positions", "instruments", "alive".
 func (b *Broker) Calls() []string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	defer b.hold()()
 	return slices.Clone(b.calls)
 }
 

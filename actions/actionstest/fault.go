@@ -42,14 +42,12 @@ func Faults() []struct {
 // Fault makes the next call at a point go wrong: place, modify, cancel, book, trades, positions, instruments or
 // profile. Several are met in the order of their asking.
 func (b *Broker) Fault(point string, f Fault) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	defer b.hold()()
 	b.faults[point] = append(b.faults[point], f)
 }
 
 func (b *Broker) fault(point string) Fault {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	defer b.hold()()
 	if next := b.faults[point]; len(next) > 0 {
 		b.faults[point] = next[1:]
 		return next[0]

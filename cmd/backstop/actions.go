@@ -11,7 +11,7 @@ import (
 )
 
 func actionsCommand(p *program) *cobra.Command {
-	commands := append([]*cobra.Command{actionsListCommand(p)}, laterActionsCommands()...)
+	commands := append([]*cobra.Command{actionsListCommand(p), actionsRetryCommand(p), actionsResolveCommand(p)}, laterActionsCommands()...)
 	return parent("actions", "Show what was done or waits", commands...)
 }
 

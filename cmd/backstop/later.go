@@ -36,8 +36,6 @@ func laterActionsCommands() []*cobra.Command {
 	return []*cobra.Command{
 		later("approve", "nothing waits for a yes, since mode approve is not in this version either"),
 		later("reject", "nothing waits for a yes, since mode approve is not in this version either"),
-		later("retry", "place or cancel the order in Kite"),
-		later("resolve", "the order book settles what is unknown by itself"),
 	}
 }
 

@@ -33,7 +33,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"code": code, "ports": ports, "ask": ask, "until": until,
+			"code": code, "ports": ports, "ask": ask, "until": until, "keep": keep,
 		},
 	})
 }
@@ -105,6 +105,16 @@ func ask(ts *testscript.TestScript, neg bool, args []string) {
 
 // until is `until PATTERN COMMAND ARGS…`: it runs the command again and again until its output matches.
 func until(ts *testscript.TestScript, neg bool, args []string) {
+	seen(ts, args)
+}
+
+// keep is `keep NAME PATTERN COMMAND ARGS…`: until that also keeps what the pattern's first group matched.
+func keep(ts *testscript.TestScript, neg bool, args []string) {
+	ts.Setenv(args[0], seen(ts, args[1:])[1])
+}
+
+// seen runs a command until its output matches, and gives the match with its groups.
+func seen(ts *testscript.TestScript, args []string) []string {
 	pattern, err := regexp.Compile("(?m)" + args[0])
 	ts.Check(err)
 	for end := time.Now().Add(15 * time.Second); ; {
@@ -112,8 +122,8 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 		cmd.Dir = ts.MkAbs(".")
 		cmd.Env = append(os.Environ(), "BACKSTOP_DATA="+ts.Getenv("BACKSTOP_DATA"), "BACKSTOP_ADMIN="+ts.Getenv("BACKSTOP_ADMIN"))
 		out, _ := cmd.CombinedOutput() // what it prints is what counts
-		if pattern.Match(out) {
-			return
+		if match := pattern.FindStringSubmatch(string(out)); match != nil {
+			return match
 		}
 		if time.Now().After(end) {
 			ts.Fatalf("no match for %s in:\n%s", args[0], out)

@@ -92,6 +92,7 @@ func (noEngine) Views() []console.View                               { return ni
 func (noEngine) Ready() []console.Check                              { return nil }
 func (noEngine) Control(context.Context, string, console.Verb) error { return nil }
 func (noEngine) Reconcile(context.Context, string) error             { return nil }
+func (noEngine) Obey(context.Context, console.Word) error            { return nil }
 
 // list is one list of the API as a command prints it.
 type list struct {

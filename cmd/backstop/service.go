@@ -107,6 +107,8 @@ func (s *service) refused(status int, body []byte) error {
 		return storeFails("what answers at %s is not Backstop (%d %s)", s.address, status, http.StatusText(status))
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
 		return misuse("the service at %s: %s", s.address, answer.Message)
+	case status == http.StatusConflict: // it ran, and as things stand there is nothing to do
+		return found("%s", answer.Message)
 	case status == http.StatusBadGateway:
 		return brokerFails("%s", answer.Message)
 	case status >= http.StatusInternalServerError:

@@ -92,9 +92,10 @@ func (c *console) table() []route {
 		{path: api + "pause", doc: "no new risk; stops, exits and cancels go on", post: c.control(Pause)},
 		{path: api + "resume", doc: "ends a pause", post: c.control(Resume)},
 		{path: api + "reconcile", doc: "read the order book now", post: c.reconcile},
+		{path: api + "actions/{id}/retry", doc: "what failed is tried once more", post: c.word(Retry)},
+		{path: api + "actions/{id}/resolve", doc: "say what became of what is unknown or failed", post: c.word(Resolve)},
 	}
-	for _, path := range []string{"kill", "actions/{id}/approve", "actions/{id}/reject", "actions/{id}/retry",
-		"actions/{id}/resolve", "orders/{id}/adopt"} {
+	for _, path := range []string{"kill", "actions/{id}/approve", "actions/{id}/reject", "orders/{id}/adopt"} {
 		routes = append(routes, route{path: api + path, doc: "not in this version", post: notInThisVersion})
 	}
 	if c.Metrics != nil {

@@ -192,7 +192,8 @@ func TestMethodsAndAddresses(t *testing.T) {
 		{"GET", api + "decisions/" + fillID, "", 404, ""},
 		{"GET", api + "decisions/" + fillID + "-other", "", 404, ""},
 		{"GET", api + "decisions/yyyyyyyyyyyyyyyyyy-other", "", 404, ""},
-		{"POST", api + "actions/" + stopID + "/resolve", "", 501, "not in this version"},
+		{"POST", api + "actions/" + stopID + "/reject", "", 501, "not in this version"},
+		{"POST", api + "actions/unknown/retry", "", 404, `no action \"unknown\"`},
 		{"POST", api + "orders/101/adopt", "", 501, "not in this version"},
 		{"POST", api + "kill", "", 501, "not in this version"},
 	} {

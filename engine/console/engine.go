@@ -18,13 +18,14 @@ const (
 
 // Engine is what the console needs of the engine. Views and Ready answer from memory, at once, and what they
 // return is the caller's. Control and Reconcile return when the word is durable and Views shows it: Reconcile
-// when the book was read and folded. An empty account means every account. An *actions.Error is shown with its
-// message and hint, any other error is only logged.
+// when the book was read and folded. An empty account means every account. Obey returns when the word is durable and
+// the store shows it, or a *Refusal. An *actions.Error is shown with its message and hint, any other error is only logged.
 type Engine interface {
 	Views() []View
 	Ready() []Check
 	Control(ctx context.Context, account string, verb Verb) error
 	Reconcile(ctx context.Context, account string) error
+	Obey(ctx context.Context, w Word) error
 }
 
 // Check is one thing that must hold before the service is armed: journal, rules, session of an account,

@@ -152,6 +152,13 @@ func (d *driver) Reconcile(_ context.Context, account string) error {
 	return d.err
 }
 
+func (d *driver) Obey(_ context.Context, w Word) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.words = append(d.words, fmt.Sprintf("%s %s by %s: %q %v %q", w.Verb, w.ID, w.By, w.OrderID, w.Failed, w.Why))
+	return d.err
+}
+
 // noon is when all tests happen: 12:00 IST of a trading day.
 var noon = time.Date(2025, 11, 24, 6, 30, 0, 123_456_789, time.UTC)
 

@@ -11,6 +11,7 @@ const (
 	eventsScanMax = 5000 // events looked through for one page of decisions; then it ends short, with a cursor
 	pageTriesMax  = 3    // readings of a page of decisions that a late decision overtook; then 503
 
+	wordMax  = 200      // characters of one text of a person's word
 	bodyMax  = 64 << 10 // bytes of a POST's body; then 413
 	queryMax = 4 << 10  // bytes of a query; then 400
 

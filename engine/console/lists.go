@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 
-	"backstop/actions"
 	"backstop/engine/journal"
 )
 
@@ -93,12 +92,7 @@ func (c *console) action(r *http.Request) (any, *problem) {
 	case len(rows) == 0:
 		return nil, missing("action", id)
 	}
-	return struct {
-		actionRow
-		Slot     string         `json:"slot"`
-		Args     map[string]any `json:"args"`
-		NotUntil stamp          `json:"not_until"`
-	}{newActionRow(rows[0]), rows[0].Slot, rows[0].Args, stamp(rows[0].NotUntil)}, nil
+	return newActionDetail(rows[0]), nil
 }
 
 // request is one request whole: its row, and what holds it.
@@ -113,14 +107,7 @@ func (c *console) request(r *http.Request) (any, *problem) {
 	case len(rows) == 0:
 		return nil, missing("request", id)
 	}
-	q := rows[0]
-	return struct {
-		requestRow
-		Slot     string           `json:"slot"`
-		Stands   actions.Standing `json:"stands_on"`
-		EndedAt  stamp            `json:"ended_at"`
-		NotUntil stamp            `json:"not_until"`
-	}{newRequestRow(q), q.Slot, q.Stands, stamp(q.Ended), stamp(q.NotUntil)}, nil
+	return newRequestDetail(rows[0]), nil
 }
 
 // positions come from the lanes' memory, sorted by place.

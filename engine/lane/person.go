@@ -240,7 +240,7 @@ func (l *Lane) resolve(c *Control, about []*actions.Request) string {
 	case len(open) == 0 && len(failed) == 0:
 		return fmt.Sprintf("it is %s: only what is unknown or failed is resolved", about[0].State)
 	case len(open) == 0 && c.Failed:
-		return "it has failed already"
+		return "nothing of it is unknown: what has failed needs no word for that"
 	case len(open) == 0:
 		open = failed
 	}
