@@ -62,12 +62,14 @@ const (
 	InputRules     InputKind = "rules"
 	InputStart     InputKind = "start"
 	InputTimer     InputKind = "timer"
+	InputLoaded    InputKind = "instruments" // the day's list came
 )
 
 // Input is one input of a step. Of an update the columns are filled and Doc is the raw payload as it came;
 // of the others Doc is JSON.
 type Input struct {
 	Seq     int64
+	Step    int64 // the step that took it; 0 before it is committed
 	Account string
 	At      time.Time // the lane's time
 	Kind    InputKind
@@ -124,10 +126,13 @@ type Doc struct {
 }
 
 // Commit is what one step wrote. Actions, Requests, Orders and Docs replace the row with the same id (of the
-// same account); Events likewise (a decision that waited is decided later).
+// same account); Events likewise (a decision that waited is decided later). Exits and Risk are what the step was
+// allowed to send, for a replay.
 type Commit struct {
 	Account  string
 	At       time.Time
+	Exits    int
+	Risk     int
 	Inputs   []Input
 	Events   []Event
 	Orders   []OrderRow

@@ -101,7 +101,7 @@ func fullCommit(account string, n int, zone *time.Location) *journal.Commit {
 	c := &journal.Commit{Account: account, At: noon.In(zone)}
 	for i := n; i < n+2; i++ {
 		in := full[journal.Input](i, zone)
-		in.Account, in.Seq = account, 0
+		in.Account, in.Seq, in.Step = account, 0, 0
 		c.Inputs = append(c.Inputs, in)
 		e := full[journal.Event](i, zone)
 		e.Account, e.Seq = account, 0

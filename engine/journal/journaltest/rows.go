@@ -23,7 +23,7 @@ func wanted(t *testing.T, c *journal.Commit, account string, n int) everything {
 		if c.Inputs[i].Seq == 0 || c.Events[i].Seq == 0 {
 			t.Fatal("a row got no number")
 		}
-		w.Inputs[i].Seq, w.Events[i].Seq = c.Inputs[i].Seq, c.Events[i].Seq
+		w.Inputs[i].Seq, w.Events[i].Seq, w.Inputs[i].Step = c.Inputs[i].Seq, c.Events[i].Seq, c.Inputs[i].Step
 	}
 	e := everything{w.Inputs, w.Events, w.Actions, w.Requests, w.Orders,
 		journal.Snapshot{Orders: slices.Clone(w.Orders), Actions: slices.Clone(w.Actions), Requests: slices.Clone(w.Requests), Docs: w.Docs}}

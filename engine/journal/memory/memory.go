@@ -25,26 +25,20 @@ type Store struct {
 
 // data is what outlives a handle.
 type data struct {
-	mu       sync.RWMutex // guards all below
-	owner    *Store       // the handle that is open, nil after Close
-	inputs   table[journal.Input]
-	events   table[journal.Event]
-	orders   table[journal.OrderRow]
-	actions  table[action]
-	requests table[request]
-	docs     map[string]map[docKey][]byte // by account
-
-	day         order.Day
-	instruments []order.Instrument
+	mu     sync.RWMutex // guards all below
+	owner  *Store       // the handle that is open, nil after Close
+	tables map[journal.Table]*table
+	last   journal.Step
 }
-
-type docKey struct{ kind, id string }
 
 var _ journal.Store = (*Store)(nil)
 
 // New is an empty store.
 func New() *Store {
-	d := &data{docs: map[string]map[docKey][]byte{}}
+	d := &data{tables: map[journal.Table]*table{}}
+	for _, t := range journal.Tables() {
+		d.tables[t] = &table{}
+	}
 	d.owner = &Store{data: d}
 	return d.owner
 }
@@ -69,101 +63,124 @@ func (s *Store) Commit(ctx context.Context, c *journal.Commit) error {
 	if err := s.fault(c); err != nil {
 		return err
 	}
+	if c.Empty() {
+		return s.open()
+	}
 	if err := c.Check(); err != nil {
 		return err
 	}
-	d := s.data
-	owned, err := ownedActions(c.Actions)
+	rows, err := c.Encode()
 	if err != nil {
 		return err
 	}
+	d := s.data
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.owner != s {
 		return fmt.Errorf("commit: %w", journal.ErrClosed)
 	}
-	for i := range c.Inputs {
-		in := ownedInput(&c.Inputs[i])
-		in.Seq = d.inputs.append(in.Account, in)
-		d.inputs.rows[in.Seq-1].Seq = in.Seq
-		c.Inputs[i].Seq = in.Seq
+	step := rows.Step
+	step.Seq, step.Previous, step.FirstInput = d.last.Seq+1, d.last.Sum, int64(len(d.tables[journal.TableInputs].rows))+1
+	put := func(list []journal.Row, number func(i int, seq int64)) {
+		for i := range list {
+			r := owned(list[i])
+			r.Step = step.Seq
+			number(i, d.tables[r.Table].put(r))
+		}
 	}
-	for i := range c.Events {
-		e := ownedEvent(&c.Events[i])
-		e.Seq = d.events.put(key{e.Account, e.ID}, e)
-		d.events.rows[e.Seq-1].Seq = e.Seq
-		c.Events[i].Seq = e.Seq
+	none := func(int, int64) {}
+	put(rows.Inputs, func(i int, seq int64) { c.Inputs[i].Seq, c.Inputs[i].Step = seq, step.Seq })
+	put(rows.Events, func(i int, seq int64) { c.Events[i].Seq = seq })
+	put(rows.Orders, none)
+	put(rows.Actions, none)
+	put(rows.Requests, none)
+	put(rows.Docs, none)
+	docs := d.tables[journal.TableDocs]
+	for i := range rows.Gone {
+		if place, ok := docs.places[rows.Gone[i].Key()]; ok {
+			docs.remove(docs.rows[place-1])
+		}
 	}
-	for i := range c.Orders {
-		o := c.Orders[i]
-		o.Doc = ownedBytes(o.Doc)
-		d.orders.put(key{o.Account, o.OrderID}, o)
-	}
-	for i := range owned {
-		d.actions.put(key{owned[i].row.Account, owned[i].row.ID}, owned[i])
-	}
-	for i := range c.Requests {
-		r := ownedRequest(&c.Requests[i])
-		d.requests.put(key{r.Account, r.ID}, r)
-	}
-	d.putDocs(c)
+	last := step.Row()
+	d.tables[journal.TableSteps].put(last)
+	step.Sum = last.Sum
+	d.last = step
 	return nil
 }
 
-func (d *data) putDocs(c *journal.Commit) {
-	if len(c.Docs) == 0 {
-		return
+// open fails where the handle is closed.
+func (s *Store) open() error {
+	s.data.mu.RLock()
+	defer s.data.mu.RUnlock()
+	if s.data.owner != s {
+		return fmt.Errorf("commit: %w", journal.ErrClosed)
 	}
-	docs := d.docs[c.Account]
-	if docs == nil {
-		docs = map[docKey][]byte{}
-		d.docs[c.Account] = docs
-	}
-	for _, x := range c.Docs {
-		k := docKey{x.Kind, x.ID}
-		if x.Body == nil {
-			delete(docs, k)
-			continue
-		}
-		docs[k] = append([]byte{}, x.Body...)
-	}
+	return nil
 }
 
 // SaveInstruments replaces the kept list with what fill yields, or keeps the old one where fill fails.
 func (s *Store) SaveInstruments(ctx context.Context, day order.Day, fill func(add func(order.Instrument) error) error) error {
-	if _, err := journal.StartOf(day); err != nil {
+	if err := s.saveInstruments(ctx, day, fill); err != nil {
 		return fmt.Errorf("save instruments: %w", err)
 	}
-	var list []order.Instrument
+	return nil
+}
+
+func (s *Store) saveInstruments(ctx context.Context, day order.Day, fill func(add func(order.Instrument) error) error) error {
+	if _, err := journal.StartOf(day); err != nil {
+		return err
+	}
+	parts, part := &table{}, []order.Instrument(nil)
+	flush := func() error {
+		if len(part) == 0 {
+			return nil
+		}
+		r, err := journal.InstrumentsRow(int64(len(parts.rows))+1, part)
+		parts.put(r)
+		part = part[:0]
+		return err
+	}
 	err := fill(func(i order.Instrument) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		list = append(list, i)
-		return nil
+		if part = append(part, i); len(part) < journal.PartRows {
+			return nil
+		}
+		return flush()
 	})
-	if err != nil {
-		return fmt.Errorf("save instruments: %w", err)
+	if err == nil {
+		err = flush()
 	}
+	if err != nil {
+		return err
+	}
+	list := &table{}
+	list.put(journal.InstrumentListRow(day, int64(len(parts.rows))))
 	s.data.mu.Lock()
 	defer s.data.mu.Unlock()
 	if s.data.owner != s {
-		return fmt.Errorf("save instruments: %w", journal.ErrClosed)
+		return journal.ErrClosed
 	}
-	s.data.day, s.data.instruments = day, list
+	s.data.tables[journal.TableInstrumentList], s.data.tables[journal.TableInstruments] = list, parts
 	return nil
 }
 
 // Instruments calls each for the kept list, in the order in which it was saved.
-func (s *Store) Instruments(ctx context.Context, each func(order.Instrument)) (order.Day, error) {
+func (s *Store) Instruments(ctx context.Context, each func(order.Instrument)) (day order.Day, err error) {
 	unlock, err := s.read(ctx)
 	if err != nil {
 		return "", fmt.Errorf("instruments: %w", err)
 	}
-	day, list := s.data.day, s.data.instruments // a saved list is never changed, only replaced
+	list, parts := s.data.tables[journal.TableInstrumentList], s.data.tables[journal.TableInstruments] // never changed, only replaced
 	unlock()
-	for _, i := range list {
-		each(i)
+	for r := range list.all {
+		day, _ = r.InstrumentList()
+	}
+	for r := range parts.all {
+		if err := r.EachInstrument(each); err != nil {
+			return "", fmt.Errorf("instruments: %w", err)
+		}
 	}
 	return day, nil
 }

@@ -1,104 +1,104 @@
 package memory
 
 import (
-	"context"
+	"slices"
 
 	"backstop/engine/journal"
 )
 
-// key names a row that later commits replace.
-type key struct{ account, id string }
-
-// table keeps rows in the order in which they were first written. A row's sequence number is its place from 1,
-// which it keeps when it is replaced.
-type table[T any] struct {
-	rows      []T
-	places    map[key]int64
+// table keeps rows in the order in which they were first written. A row's number is its place from 1, which it
+// keeps when it is replaced; a row that was pruned leaves its place empty.
+type table struct {
+	rows      []*journal.Row
+	places    map[journal.Key]int64
 	byAccount map[string][]int64
 }
 
-// append adds a row and gives its number.
-func (t *table[T]) append(account string, row T) int64 {
-	t.rows = append(t.rows, row)
-	seq := int64(len(t.rows))
-	if t.byAccount == nil {
-		t.byAccount = map[string][]int64{}
-	}
-	t.byAccount[account] = append(t.byAccount[account], seq)
-	return seq
-}
-
-// put adds a row or replaces the one with its key, and gives its number.
-func (t *table[T]) put(k key, row T) int64 {
-	if seq, ok := t.places[k]; ok {
-		t.rows[seq-1] = row
+// put adds a row, or replaces the one with its key, and gives its number. The row is the table's own from then on.
+func (t *table) put(r journal.Row) int64 {
+	key := r.Key()
+	if seq, ok := t.places[key]; ok && key != (journal.Key{}) {
+		r.Seq = seq
+		t.rows[seq-1] = &r
 		return seq
 	}
-	seq := t.append(k.account, row)
-	if t.places == nil {
-		t.places = map[key]int64{}
-	}
-	t.places[k] = seq
-	return seq
+	r.Seq = int64(len(t.rows)) + 1
+	t.insert(&r)
+	return r.Seq
 }
 
-// of calls each for an account's rows, oldest first.
-func (t *table[T]) of(account string, each func(*T) error) error {
-	for _, seq := range t.byAccount[account] {
-		if err := each(&t.rows[seq-1]); err != nil {
-			return err
-		}
+// insert adds a row under the number that it has.
+func (t *table) insert(r *journal.Row) {
+	for int64(len(t.rows)) < r.Seq-1 {
+		t.rows = append(t.rows, nil)
 	}
-	return nil
+	t.rows = append(t.rows, r)
+	if t.byAccount == nil {
+		t.byAccount, t.places = map[string][]int64{}, map[journal.Key]int64{}
+	}
+	t.byAccount[r.Account()] = append(t.byAccount[r.Account()], r.Seq)
+	if key := r.Key(); key != (journal.Key{}) {
+		t.places[key] = r.Seq
+	}
 }
 
-// page lists copies of the rows that match, newest first.
-func page[T, R any](ctx context.Context, s *Store, t *table[T], q journal.Query, match func(*T) bool,
-	copied func(*T) (R, error)) ([]R, string, error) {
-	before, limit, err := q.Page()
-	if err != nil {
-		return nil, "", err
+// remove empties a place.
+func (t *table) remove(r *journal.Row) {
+	t.rows[r.Seq-1] = nil
+	delete(t.places, r.Key())
+	own := t.byAccount[r.Account()]
+	if i, ok := slices.BinarySearch(own, r.Seq); ok {
+		t.byAccount[r.Account()] = slices.Delete(own, i, i+1)
 	}
-	unlock, err := s.read(ctx)
-	if err != nil {
-		return nil, "", err
-	}
-	defer unlock()
-	var rows []R
-	last := int64(0)
-	for seq := range t.downFrom(q.Account, before) {
-		row := &t.rows[seq-1]
-		if !match(row) {
-			continue
-		}
-		if len(rows) == limit {
-			return rows, journal.Cursor(last), nil
-		}
-		r, err := copied(row)
-		if err != nil {
-			return nil, "", err
-		}
-		rows, last = append(rows, r), seq
-	}
-	return rows, "", nil
 }
 
-// downFrom yields the numbers below before, newest first, of one account or of all.
-func (t *table[T]) downFrom(account string, before int64) func(yield func(int64) bool) {
-	return func(yield func(int64) bool) {
+// all are the rows that are there, oldest first.
+func (t *table) all(yield func(*journal.Row) bool) {
+	for _, r := range t.rows {
+		if r != nil && !yield(r) {
+			return
+		}
+	}
+}
+
+// of are an account's rows, oldest first.
+func (t *table) of(account string) func(yield func(*journal.Row) bool) {
+	return func(yield func(*journal.Row) bool) {
+		for _, seq := range t.byAccount[account] {
+			if !yield(t.rows[seq-1]) {
+				return
+			}
+		}
+	}
+}
+
+// downFrom yields the rows with numbers below before, newest first, of one account or of all.
+func (t *table) downFrom(account string, before int64) func(yield func(*journal.Row) bool) {
+	return func(yield func(*journal.Row) bool) {
 		if account != "" {
 			own := t.byAccount[account]
 			for i := len(own) - 1; i >= 0; i-- {
-				if own[i] < before && !yield(own[i]) {
+				if own[i] < before && !yield(t.rows[own[i]-1]) {
 					return
 				}
 			}
 			return
 		}
 		for seq := min(int64(len(t.rows)), before-1); seq >= 1; seq-- {
-			if !yield(seq) {
+			if r := t.rows[seq-1]; r != nil && !yield(r) {
 				return
 			}
 		}
 	}
+}
+
+// owned is a row whose bytes are nobody else's. Its text and numbers can't be changed.
+func owned(r journal.Row) journal.Row {
+	r.Values = slices.Clone(r.Values)
+	for i, v := range r.Values {
+		if b, ok := v.([]byte); ok {
+			r.Values[i] = append([]byte{}, b...)
+		}
+	}
+	return r
 }

@@ -1,65 +1,31 @@
 package sqlite
 
 import (
-	"encoding/json"
 	"fmt"
 
-	"backstop/actions"
 	"backstop/engine/journal"
 )
 
-// pageBytes is SQLite's page.
-const pageBytes = 4096
+// Rows that one statement writes. What a wave has of a table is written in as few statements as these make.
+var chunks = []int{16, 4, 1}
 
-// encoded is a commit with its JSON written: by the caller's goroutine, so that the writer's only writes.
-type encoded struct {
-	commit    *journal.Commit
-	decisions []string
-	actions   []string
-	requests  []string
-
-	firstInput int64
-	events     []int64 // numbers given
-}
-
-// newTask encodes a commit. What can't be encoded fails here, alone.
+// newTask encodes a commit, so that the writer's goroutine only writes. What can't be encoded fails here, alone.
 func newTask(c *journal.Commit) (*task, error) {
-	x := &encoded{commit: c, events: make([]int64, len(c.Events))}
-	t := &task{write: x.write, written: x.number}
-	for i := range c.Events {
-		e := &c.Events[i]
-		text, err := encodeDecisions(e.Decisions)
-		if err != nil {
-			return nil, fmt.Errorf("commit: event %s: %w", e.ID, err)
+	rows, err := c.Encode()
+	if err != nil {
+		return nil, err
+	}
+	t := &task{rows: rows}
+	t.written = func() {
+		for i := range c.Inputs {
+			c.Inputs[i].Seq, c.Inputs[i].Step = rows.Inputs[i].Seq, rows.Inputs[i].Step
 		}
-		x.decisions = append(x.decisions, text)
-		t.add(len(text) + len(e.Doc))
-	}
-	for i := range c.Actions {
-		text, err := encodeAction(&c.Actions[i])
-		if err != nil {
-			return nil, fmt.Errorf("commit: action %s: %w", c.Actions[i].ID, err)
+		for i := range c.Events {
+			c.Events[i].Seq = rows.Events[i].Seq
 		}
-		x.actions = append(x.actions, text)
-		t.add(len(text))
 	}
-	for i := range c.Requests {
-		text, err := encodeRequest(&c.Requests[i])
-		if err != nil {
-			return nil, fmt.Errorf("commit: request %s: %w", c.Requests[i].ID, err)
-		}
-		x.requests = append(x.requests, text)
-		t.add(len(text))
-	}
-	for i := range c.Inputs {
-		t.add(len(c.Inputs[i].Doc))
-	}
-	for i := range c.Orders {
-		t.add(len(c.Orders[i].Doc))
-	}
-	for i := range c.Docs {
-		t.add(len(c.Docs[i].Body))
-	}
+	t.bytes = rows.Bytes()
+	t.pages = rows.Len() + t.bytes/pageBytes
 	return t, nil
 }
 
@@ -69,105 +35,142 @@ func (t *task) add(bytes int) {
 	t.pages += 1 + bytes/pageBytes
 }
 
-// write writes the rows into the transaction.
-func (x *encoded) write(t *transaction) error {
-	c := x.commit
-	x.firstInput = t.inputSeq + 1
-	for i := range c.Inputs {
-		in := &c.Inputs[i]
-		if _, err := t.input.ExecContext(background, t.inputSeq+1, in.Account, instant(in.At), string(in.Kind), string(in.Source),
-			instant(in.Began), in.OrderID, in.Status, in.Filled, in.Ignored, blob(in.Doc)); err != nil {
-			return fmt.Errorf("write inputs: %w", err)
-		}
+// wave is commits whose rows are written together, table by table. It has each account once, so that no row in it
+// replaces another of another commit.
+type wave struct {
+	accounts                                                        map[string]bool
+	steps, inputs, events, orders, actions, requests, docs, deleted []*journal.Row
+	args                                                            []any
+}
+
+// add numbers a commit's rows and puts them into the wave.
+func (w *wave) add(t *transaction, x *journal.Rows) {
+	s := &x.Step
+	s.Seq, s.Previous, s.FirstInput = t.step.Seq+1, t.step.Sum, t.inputSeq+1
+	for i := range x.Inputs {
 		t.inputSeq++
+		x.Inputs[i].Seq = t.inputSeq
 	}
-	for i := range c.Events {
-		seq, err := t.writeEvent(&c.Events[i], x.decisions[i])
-		if err != nil {
-			return fmt.Errorf("write events: %w", err)
-		}
-		x.events[i] = seq
-	}
-	for i := range c.Orders {
-		o := &c.Orders[i]
-		if _, err := t.order.ExecContext(background, o.OrderID, o.Account, string(o.Day), o.Status, o.Group, blob(o.Doc)); err != nil {
-			return fmt.Errorf("write orders: %w", err)
-		}
-	}
-	for i := range c.Actions {
-		if err := t.writeAction(&c.Actions[i], x.actions[i]); err != nil {
-			return fmt.Errorf("write actions: %w", err)
+	step := s.Row()
+	s.Sum = step.Sum
+	t.step = journal.Step{Seq: s.Seq, Sum: s.Sum}
+	w.accounts[s.Account] = true
+	w.steps = append(w.steps, &step)
+	for _, x := range []struct {
+		to   *[]*journal.Row
+		rows []journal.Row
+	}{{&w.inputs, x.Inputs}, {&w.events, x.Events}, {&w.orders, x.Orders}, {&w.actions, x.Actions}, {&w.requests, x.Requests},
+		{&w.docs, x.Docs}, {&w.deleted, x.Gone}} {
+		for i := range x.rows {
+			x.rows[i].Step = s.Seq
+			*x.to = append(*x.to, &x.rows[i])
 		}
 	}
-	for i := range c.Requests {
-		if err := t.writeRequest(&c.Requests[i], x.requests[i]); err != nil {
-			return fmt.Errorf("write requests: %w", err)
+}
+
+// flush writes the wave and empties it.
+func (w *wave) flush(t *transaction) error {
+	if len(w.steps) == 0 {
+		return nil
+	}
+	if err := w.writeEvents(t); err != nil {
+		return fmt.Errorf("write events: %w", err)
+	}
+	for _, x := range []struct {
+		table journal.Table
+		rows  []*journal.Row
+	}{{journal.TableSteps, w.steps}, {journal.TableInputs, w.inputs}, {journal.TableOrders, w.orders}, {journal.TableActions, w.actions},
+		{journal.TableRequests, w.requests}, {journal.TableDocs, w.docs}} {
+		numbered, conflict := x.table == journal.TableSteps || x.table == journal.TableInputs, ""
+		if !numbered {
+			conflict = replacing(x.table)
+		}
+		for rest := x.rows; len(rest) > 0; {
+			n, _, err := w.insert(t, rest, numbered, conflict)
+			if err != nil {
+				return fmt.Errorf("write %s: %w", x.table, err)
+			}
+			rest = rest[n:]
 		}
 	}
-	for i := range c.Docs {
-		if err := t.writeDoc(c.Account, &c.Docs[i]); err != nil {
+	for _, r := range w.deleted {
+		if _, err := t.docGone.ExecContext(background, r.Values[:3]...); err != nil {
 			return fmt.Errorf("write docs: %w", err)
 		}
+	}
+	clear(w.accounts)
+	for _, rows := range []*[]*journal.Row{&w.steps, &w.inputs, &w.events, &w.orders, &w.actions, &w.requests, &w.docs, &w.deleted} {
+		clear(*rows)
+		*rows = (*rows)[:0]
 	}
 	return nil
 }
 
-// number gives the caller's rows their numbers, once they are durable.
-func (x *encoded) number() {
-	for i := range x.commit.Inputs {
-		x.commit.Inputs[i].Seq = x.firstInput + int64(i)
+// insert writes as many rows as the largest chunk that they fill, and says how many those were and how many were
+// new or changed.
+func (w *wave) insert(t *transaction, rows []*journal.Row, numbered bool, conflict string) (n int, affected int64, err error) {
+	for _, n = range chunks {
+		if n <= len(rows) {
+			break
+		}
 	}
-	for i := range x.commit.Events {
-		x.commit.Events[i].Seq = x.events[i]
-	}
-}
-
-// writeEvent adds an event, or replaces the one with its id under the number that it has.
-func (t *transaction) writeEvent(e *journal.Event, decisions string) (int64, error) {
-	result, err := t.event.ExecContext(background, t.eventSeq+1, e.ID, e.Account, instant(e.At), string(e.Kind), e.OrderID, e.Group,
-		e.RulesVersion, decisions, blob(e.Doc))
+	statement, err := t.prepared(rows[0].Table, numbered, n, conflict)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	added, err := result.RowsAffected()
+	w.args = w.args[:0]
+	for _, r := range rows[:n] {
+		w.args = args(w.args, r, numbered)
+	}
+	result, err := statement.ExecContext(background, w.args...)
+	clear(w.args)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	if added == 1 {
-		t.eventSeq++
-		return t.eventSeq, nil
+	affected, err = result.RowsAffected()
+	return n, affected, err
+}
+
+// writeEvents adds events, and replaces those that were there under the numbers that they have. Nearly all are new.
+func (w *wave) writeEvents(t *transaction) error {
+	for rest := w.events; len(rest) > 0; {
+		before := t.eventSeq
+		for i, r := range rest {
+			r.Seq = before + 1 + int64(i)
+		}
+		n, added, err := w.insert(t, rest, true, "ON CONFLICT (id, account) DO NOTHING")
+		if err != nil {
+			return err
+		}
+		if added == int64(n) {
+			t.eventSeq += added
+			rest = rest[n:]
+			continue
+		}
+		if _, err := t.conn.ExecContext(background, "DELETE FROM events WHERE seq > ?", before); err != nil {
+			return err
+		}
+		for i := range n {
+			if err := w.writeEvent(t, rest[i:i+1]); err != nil {
+				return err
+			}
+		}
+		rest = rest[n:]
 	}
-	var seq int64
-	err = t.eventAgain.QueryRowContext(background, instant(e.At), string(e.Kind), e.OrderID, e.Group, e.RulesVersion, decisions, blob(e.Doc),
-		e.ID, e.Account).Scan(&seq)
-	return seq, err
+	return nil
 }
 
-func (t *transaction) writeAction(a *actions.Action, doc string) error {
-	_, err := t.action.ExecContext(background, a.ID, a.Account, a.Rule, string(a.State), a.State.Final(), a.OrderID, instant(a.Created), doc)
-	return err
-}
-
-func (t *transaction) writeRequest(r *actions.Request, doc string) error {
-	_, err := t.request.ExecContext(background, r.ID, r.Account, r.For, string(r.State), r.State.Final(), r.OrderID, r.Call.OrderID,
-		instant(r.Created), doc)
-	return err
-}
-
-func (t *transaction) writeDoc(account string, d *journal.Doc) error {
-	if d.Body == nil {
-		_, err := t.docGone.ExecContext(background, account, d.Kind, d.ID)
+// writeEvent adds or replaces one.
+func (w *wave) writeEvent(t *transaction, one []*journal.Row) error {
+	one[0].Seq = t.eventSeq + 1
+	_, added, err := w.insert(t, one, true, "ON CONFLICT (id, account) DO NOTHING")
+	switch {
+	case err != nil:
 		return err
+	case added == 1:
+		t.eventSeq++
+		return nil
 	}
-	_, err := t.doc.ExecContext(background, account, d.Kind, d.ID, d.Body)
-	return err
-}
-
-// encodeDecisions writes JSON, "[]" for none.
-func encodeDecisions(list []journal.Decision) (string, error) {
-	if len(list) == 0 {
-		return "[]", nil
-	}
-	b, err := json.Marshal(list)
-	return string(b), err
+	w.args = append(args(w.args[:0], one[0], false), one[0].Values[:2]...)
+	return t.eventAgain.QueryRowContext(background, w.args...).Scan(&one[0].Seq)
 }

@@ -110,7 +110,12 @@ func TestACommitIsWithdrawnBeforeItIsTakenAndNeverAfter(t *testing.T) {
 		first <- s.writer.submit(taken, &task{write: func(tx *transaction) error {
 			close(held)
 			<-hold
-			return (&encoded{commit: journaltest.Numbered("taken", 0), decisions: []string{"[]"}, events: make([]int64, 1)}).write(tx)
+			rows, err := journaltest.Numbered("taken", 0).Encode()
+			if err != nil {
+				return err
+			}
+			tx.wave.add(tx, rows)
+			return tx.wave.flush(tx)
 		}})
 	})
 	<-held

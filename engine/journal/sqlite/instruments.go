@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -11,36 +10,8 @@ import (
 	"backstop/engine/order"
 )
 
-// Rows of instruments. A part is written by a task of its own, so that commits go in between and never wait for
-// a list, let alone for the broker that sends it.
-const (
-	partRows   = 1000
-	dropPerRun = 10 // parts of an old list that one task deletes
-)
-
-// instrumentRow is an instrument as a part holds it: prices as whole numbers and short names, since 100,000 of
-// them are read at start.
-type instrumentRow struct {
-	Exchange      string `json:"e,omitempty"`
-	Tradingsymbol string `json:"t,omitempty"`
-	Token         int64  `json:"i,omitempty"`
-	Name          string `json:"n,omitempty"`
-	Expiry        string `json:"x,omitempty"`
-	Strike        int64  `json:"k,omitempty"` // millionths of a rupee, as the tick
-	TickSize      int64  `json:"s,omitempty"`
-	LotSize       int64  `json:"l,omitempty"`
-	Type          string `json:"y,omitempty"`
-	Segment       string `json:"g,omitempty"`
-}
-
-func rowOf(i order.Instrument) instrumentRow {
-	return instrumentRow{i.Exchange, i.Tradingsymbol, i.Token, i.Name, i.Expiry, int64(i.Strike), int64(i.TickSize), i.LotSize, i.Type, i.Segment}
-}
-
-func (r *instrumentRow) instrument() order.Instrument {
-	return order.Instrument{Exchange: r.Exchange, Tradingsymbol: r.Tradingsymbol, Token: r.Token, Name: r.Name, Expiry: r.Expiry,
-		Strike: order.Price(r.Strike), TickSize: order.Price(r.TickSize), LotSize: r.LotSize, Type: r.Type, Segment: r.Segment}
-}
+// dropPerRun is how many parts of an old list one task deletes, so that commits go in between.
+const dropPerRun = 10
 
 // SaveInstruments replaces the kept list with what fill yields. The new list is written beside the old one and
 // becomes the kept one in one transaction; where fill fails, or the process ends, the old one stays.
@@ -70,20 +41,21 @@ func (s *Store) saveInstruments(ctx context.Context, day order.Day, fill func(ad
 	if err != nil {
 		return err
 	}
-	part, rows := 0, make([]instrumentRow, 0, partRows)
+	parts, part := int64(0), make([]order.Instrument, 0, journal.PartRows)
 	flush := func() error {
-		if len(rows) == 0 {
+		if len(part) == 0 {
 			return nil
 		}
-		text, err := json.Marshal(rows)
+		r, err := journal.InstrumentsRow(parts+1, part)
 		if err != nil {
 			return err
 		}
-		part, rows = part+1, rows[:0]
-		return s.exec(ctx, len(text), `INSERT INTO instruments (list, part, rows) VALUES (?, ?, ?)`, list, part, string(text))
+		parts, part = parts+1, part[:0]
+		text, _ := r.Values[0].(string)
+		return s.exec(ctx, len(text), `INSERT INTO instruments (list, part, sum, rows) VALUES (?, ?, ?, ?)`, list, r.Seq, int64(r.Sum), text)
 	}
 	err = fill(func(i order.Instrument) error {
-		if rows = append(rows, rowOf(i)); len(rows) < partRows {
+		if part = append(part, i); len(part) < journal.PartRows {
 			return nil
 		}
 		return flush()
@@ -92,8 +64,10 @@ func (s *Store) saveInstruments(ctx context.Context, day order.Day, fill func(ad
 		err = flush()
 	}
 	if err == nil {
-		err = s.exec(ctx, 0, `INSERT INTO instrument_list (one, list, day) VALUES (1, ?, ?)
-			ON CONFLICT (one) DO UPDATE SET list = excluded.list, day = excluded.day`, list, string(day))
+		r := journal.InstrumentListRow(day, parts)
+		err = s.exec(ctx, 0, `INSERT INTO instrument_list (one, list, day, parts, sum) VALUES (1, ?, ?, ?, ?)
+			ON CONFLICT (one) DO UPDATE SET list = excluded.list, day = excluded.day, parts = excluded.parts, sum = excluded.sum`,
+			list, string(day), parts, int64(r.Sum))
 	}
 	if err != nil {
 		return err
@@ -117,7 +91,7 @@ func (s *Store) dropLists(ctx context.Context) error {
 			WHERE list NOT IN (SELECT list FROM instrument_list))`).Scan(&left); err != nil || !left {
 			return err
 		}
-		if err := s.exec(ctx, dropPerRun*partRows*100, `DELETE FROM instruments WHERE rowid IN (SELECT rowid FROM instruments
+		if err := s.exec(ctx, dropPerRun*journal.PartRows*100, `DELETE FROM instruments WHERE rowid IN (SELECT rowid FROM instruments
 			WHERE list NOT IN (SELECT list FROM instrument_list) LIMIT ?)`, dropPerRun); err != nil {
 			return err
 		}
@@ -152,32 +126,40 @@ func (s *Store) instruments(ctx context.Context, each func(order.Instrument)) (d
 		return "", err
 	}
 	defer func() { err = errors.Join(err, tx.Rollback()) }()
-	var list int64
-	switch err := tx.QueryRowContext(ctx, `SELECT list, day FROM instrument_list`).Scan(&list, &day); {
+	r, err := scan(journal.TableInstrumentList, tx.QueryRowContext(ctx, "SELECT "+columnsOf(journal.TableInstrumentList)+" FROM instrument_list"))
+	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return "", nil
 	case err != nil:
 		return "", err
 	}
-	rows, err := tx.QueryContext(ctx, `SELECT part, rows FROM instruments WHERE list = ? ORDER BY part`, list)
+	if err := r.Whole(); err != nil {
+		return "", err
+	}
+	day, parts := r.InstrumentList()
+	rows, err := tx.QueryContext(ctx, "SELECT "+columnsOf(journal.TableInstruments)+" FROM "+specs[journal.TableInstruments].from)
 	if err != nil {
 		return "", err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
-	held := make([]instrumentRow, 0, partRows)
 	for rows.Next() {
-		var part int64
-		var text sql.RawBytes
-		if err := rows.Scan(&part, &text); err != nil {
+		r, err := scan(journal.TableInstruments, rows)
+		if err == nil {
+			err = r.Whole()
+		}
+		if err == nil {
+			err = r.EachInstrument(each)
+		}
+		if err != nil {
 			return "", err
 		}
-		clear(held[:cap(held)]) // the decoder leaves what a row does not name
-		if err := json.Unmarshal(text, &held); err != nil {
-			return "", corrupt("instruments", fmt.Sprint(part), err)
-		}
-		for i := range held {
-			each(held[i].instrument())
-		}
+		parts--
 	}
-	return day, rows.Err()
+	if err := rows.Err(); err != nil {
+		return "", err
+	}
+	if parts != 0 {
+		return "", fmt.Errorf("%w: %d parts of the list are missing", journal.ErrDamaged, parts)
+	}
+	return day, nil
 }

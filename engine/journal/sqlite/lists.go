@@ -2,8 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -34,13 +32,12 @@ func (s *statement) is(column, value string) {
 // since adds the filter on a column of times.
 func (s *statement) since(column string, q journal.Query) {
 	if !q.Since.IsZero() {
-		s.and(column+" >= ?", instant(q.Since))
+		s.and(column+" >= ?", journal.Instant(q.Since))
 	}
 }
 
-// page reads a page, newest first by the column number.
-func page[T any](ctx context.Context, s *Store, table, columns, number string, q journal.Query, where statement,
-	scan func(row) (int64, T, error)) ([]T, string, error) {
+// page reads a page, newest first.
+func page[T any](ctx context.Context, s *Store, table journal.Table, q journal.Query, where statement, of func(*journal.Row) (T, error)) ([]T, string, error) {
 	before, limit, err := q.Page()
 	if err != nil {
 		return nil, "", err
@@ -48,38 +45,28 @@ func page[T any](ctx context.Context, s *Store, table, columns, number string, q
 	if err := s.reading(); err != nil {
 		return nil, "", err
 	}
+	number := specs[table].number
 	where.is("account", q.Account)
 	where.and(number+" < ?", before)
-	rows, err := s.readers.QueryContext(ctx, "SELECT "+columns+" FROM "+table+" WHERE "+strings.Join(where.where, " AND ")+
+	rows, err := s.readers.QueryContext(ctx, "SELECT "+columnsOf(table)+" FROM "+string(table)+" WHERE "+strings.Join(where.where, " AND ")+
 		" ORDER BY "+number+" DESC LIMIT ?", append(where.args, limit+1)...)
 	if err != nil {
-		return nil, "", fmt.Errorf("read %s: %w", table, err)
+		return nil, "", fmt.Errorf("read %s: %w", table, told(err))
 	}
-	list, last, err := collect(rows, limit, scan)
+	list, last, err := collect(rows, limit, func(from row) (n int64, x T, err error) {
+		r, err := scan(table, from)
+		if err == nil {
+			x, err = of(&r)
+		}
+		return r.Seq, x, err
+	})
 	if err != nil {
-		return nil, "", fmt.Errorf("read %s: %w", table, err)
+		return nil, "", fmt.Errorf("read %s: %w", table, told(err))
 	}
 	if last == 0 {
 		return list, "", nil
 	}
 	return list, journal.Cursor(last), nil
-}
-
-// collect reads up to limit rows (0: all) and closes them; more is the number of the last where there are more.
-func collect[T any](rows *sql.Rows, limit int, scan func(row) (int64, T, error)) (list []T, more int64, err error) {
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	last := int64(0)
-	for rows.Next() {
-		if limit > 0 && len(list) == limit {
-			return list, last, nil
-		}
-		number, x, err := scan(rows)
-		if err != nil {
-			return nil, 0, err
-		}
-		list, last = append(list, x), number
-	}
-	return list, 0, rows.Err()
 }
 
 // orderIs filters by a column whose index leaves out the empty.
@@ -103,7 +90,7 @@ func (s *Store) Inputs(ctx context.Context, q journal.Query) ([]journal.Input, s
 	if q.Ignored != nil {
 		w.and("(ignored <> '') = ?", *q.Ignored)
 	}
-	return page(ctx, s, "inputs", inputColumns, "seq", q, w, scanInput)
+	return page(ctx, s, journal.TableInputs, q, w, (*journal.Row).Input)
 }
 
 // Events lists events, newest first.
@@ -116,7 +103,7 @@ func (s *Store) Events(ctx context.Context, q journal.Query) ([]journal.Event, s
 	if q.Rule != "" {
 		w.and("EXISTS (SELECT 1 FROM json_each(decisions) WHERE value ->> 'rule' = ?)", q.Rule)
 	}
-	return page(ctx, s, "events", eventColumns, "seq", q, w, scanEvent)
+	return page(ctx, s, journal.TableEvents, q, w, (*journal.Row).Event)
 }
 
 // Actions lists actions by creation, newest first.
@@ -127,7 +114,7 @@ func (s *Store) Actions(ctx context.Context, q journal.Query) ([]actions.Action,
 	w.is("state", q.State)
 	w.is("id", q.ID)
 	w.since("created", q)
-	return page(ctx, s, "actions", docColumns, "place", q, w, scanAction)
+	return page(ctx, s, journal.TableActions, q, w, (*journal.Row).Action)
 }
 
 // Requests lists requests by creation, newest first.
@@ -140,7 +127,7 @@ func (s *Store) Requests(ctx context.Context, q journal.Query) ([]actions.Reques
 	w.is("state", q.State)
 	w.is("id", q.ID)
 	w.since("created", q)
-	return page(ctx, s, "requests", docColumns, "place", q, w, scanRequest)
+	return page(ctx, s, journal.TableRequests, q, w, (*journal.Row).Request)
 }
 
 // Orders lists orders by creation, newest first.
@@ -152,5 +139,5 @@ func (s *Store) Orders(ctx context.Context, q journal.Query) ([]journal.OrderRow
 	if !q.Since.IsZero() {
 		w.and("day >= ?", string(order.DayOf(q.Since)))
 	}
-	return page(ctx, s, "orders", orderColumns, "place", q, w, scanOrder)
+	return page(ctx, s, journal.TableOrders, q, w, (*journal.Row).Order)
 }

@@ -5,6 +5,11 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"backstop/engine/journal"
 )
 
 // transaction is the connection that writes with its prepared statements and the numbers that come next. It
@@ -14,9 +19,19 @@ type transaction struct {
 	db     *sql.DB
 	conn   *sql.Conn
 
-	begin, commit, input, event, eventAgain, order, action, request, doc, docGone *sql.Stmt
+	begin, commit, eventAgain, docGone *sql.Stmt
+	statements                         map[statementKey]*sql.Stmt
+	wave                               wave
 
-	inputSeq, eventSeq int64 // of the last rows
+	inputSeq, eventSeq int64        // of the last rows
+	step               journal.Step // number and checksum of the last one
+}
+
+// statementKey names an INSERT; of one table all have the same conflict clause but events.
+type statementKey struct {
+	table    journal.Table
+	rows     int
+	numbered bool
 }
 
 // background is the context of everything in a transaction: once begun it is not given up.
@@ -27,41 +42,60 @@ func openTransaction(ctx context.Context, s source) (*transaction, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &transaction{source: s, db: db, conn: conn}
+	t := &transaction{source: s, db: db, conn: conn, statements: map[statementKey]*sql.Stmt{}, wave: wave{accounts: map[string]bool{}}}
+	set := []string{"step = ?", "sum = ?"}
+	for _, c := range journal.TableEvents.Columns() {
+		set = append(set, c.Name+" = ?")
+	}
 	for _, p := range []struct {
 		to  **sql.Stmt
 		sql string
 	}{
 		{&t.begin, `BEGIN IMMEDIATE`},
 		{&t.commit, `COMMIT`},
-		{&t.input, `INSERT INTO inputs (seq, account, at, kind, source, began, order_id, status, filled, ignored, doc)
-			VALUES (?,?,?,?,?,?,?,?,?,?,?)`},
-		{&t.event, `INSERT INTO events (seq, id, account, at, kind, order_id, group_id, rules_version, decisions, doc)
-			VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id, account) DO NOTHING`},
-		{&t.eventAgain, `UPDATE events SET at = ?, kind = ?, order_id = ?, group_id = ?, rules_version = ?, decisions = ?, doc = ?
-			WHERE id = ? AND account = ? RETURNING seq`},
-		{&t.order, `INSERT INTO orders (order_id, account, day, status, group_id, doc) VALUES (?,?,?,?,?,?)
-			ON CONFLICT (order_id, account) DO UPDATE SET day = excluded.day, status = excluded.status, group_id = excluded.group_id,
-			doc = excluded.doc`},
-		{&t.action, `INSERT INTO actions (id, account, rule, state, final, order_id, created, doc) VALUES (?,?,?,?,?,?,?,?)
-			ON CONFLICT (id, account) DO UPDATE SET rule = excluded.rule, state = excluded.state, final = excluded.final,
-			order_id = excluded.order_id, created = excluded.created, doc = excluded.doc`},
-		{&t.request, `INSERT INTO requests (id, account, rule, state, final, order_id, target_id, created, doc) VALUES (?,?,?,?,?,?,?,?,?)
-			ON CONFLICT (id, account) DO UPDATE SET rule = excluded.rule, state = excluded.state, final = excluded.final,
-			order_id = excluded.order_id, target_id = excluded.target_id, created = excluded.created, doc = excluded.doc`},
-		{&t.doc, `INSERT INTO docs (account, kind, id, body) VALUES (?,?,?,?) ON CONFLICT (account, kind, id) DO UPDATE SET body = excluded.body`},
+		{&t.eventAgain, `UPDATE events SET ` + strings.Join(set, ", ") + ` WHERE id = ? AND account = ? RETURNING seq`},
 		{&t.docGone, `DELETE FROM docs WHERE account = ? AND kind = ? AND id = ?`},
 	} {
 		if *p.to, err = conn.PrepareContext(ctx, p.sql); err != nil {
 			return nil, errors.Join(fmt.Errorf("prepare: %w", err), t.close())
 		}
 	}
-	for table, last := range map[string]*int64{"inputs": &t.inputSeq, "events": &t.eventSeq} {
-		if err := conn.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM "+table).Scan(last); err != nil {
-			return nil, errors.Join(fmt.Errorf("read %s: %w", table, err), t.close())
-		}
+	if err := t.numbers(ctx); err != nil {
+		return nil, errors.Join(err, t.close())
 	}
 	return t, nil
+}
+
+// numbers reads where the numbers of the file end.
+func (t *transaction) numbers(ctx context.Context) error {
+	for table, last := range map[string]*int64{"inputs": &t.inputSeq, "events": &t.eventSeq} {
+		if err := t.conn.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM "+table).Scan(last); err != nil {
+			return fmt.Errorf("read %s: %w", table, err)
+		}
+	}
+	r, err := scan(journal.TableSteps, t.conn.QueryRowContext(ctx, "SELECT "+columnsOf(journal.TableSteps)+" FROM steps ORDER BY seq DESC LIMIT 1"))
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil
+	case err != nil:
+		return fmt.Errorf("read steps: %w", err)
+	}
+	t.step = journal.StepOf(&r)
+	return r.Whole()
+}
+
+// prepared is the statement that writes n rows of a table.
+func (t *transaction) prepared(table journal.Table, numbered bool, n int, conflict string) (*sql.Stmt, error) {
+	key := statementKey{table, n, numbered}
+	if s := t.statements[key]; s != nil {
+		return s, nil
+	}
+	s, err := t.conn.PrepareContext(background, insertInto(table, numbered, n, conflict))
+	if err != nil {
+		return nil, fmt.Errorf("prepare: %w", err)
+	}
+	t.statements[key] = s
+	return s, nil
 }
 
 // do writes the tasks in one transaction. After an error this connection is of no more use.
@@ -70,9 +104,19 @@ func (t *transaction) do(group []*task) error {
 		return fmt.Errorf("begin: %w", err)
 	}
 	for _, x := range group {
-		if err := x.write(t); err != nil {
+		if x.rows == nil || t.wave.accounts[x.rows.Step.Account] {
+			if err := t.wave.flush(t); err != nil {
+				return err
+			}
+		}
+		if x.rows != nil {
+			t.wave.add(t, x.rows)
+		} else if err := x.write(t); err != nil {
 			return err
 		}
+	}
+	if err := t.wave.flush(t); err != nil {
+		return err
 	}
 	t.source.crashAt(CrashSync)
 	if _, err := t.commit.ExecContext(background); err != nil {
@@ -84,7 +128,7 @@ func (t *transaction) do(group []*task) error {
 // close ends the connection; what it did not commit is rolled back.
 func (t *transaction) close() error {
 	var problems []error
-	for _, s := range []*sql.Stmt{t.begin, t.commit, t.input, t.event, t.eventAgain, t.order, t.action, t.request, t.doc, t.docGone} {
+	for _, s := range append(slices.Collect(maps.Values(t.statements)), t.begin, t.commit, t.eventAgain, t.docGone) {
 		if s != nil {
 			problems = append(problems, s.Close())
 		}

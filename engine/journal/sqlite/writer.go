@@ -18,7 +18,8 @@ const (
 
 // task is something to write in a transaction, its own or one that it shares.
 type task struct {
-	write   func(*transaction) error // may be called once, in the transaction
+	rows    *journal.Rows            // of a commit
+	write   func(*transaction) error // of anything else; may be called once, in the transaction
 	written func()                   // called once it is durable, before the caller hears of it
 	bytes   int
 	pages   int // about how many pages of the WAL it takes
