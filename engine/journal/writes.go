@@ -207,17 +207,21 @@ func (c *Commit) Encode() (*Rows, error) {
 }
 
 func (x *Rows) docs(c *Commit) {
-	last := make(map[[2]string]int, len(c.Docs))
-	for i := range c.Docs {
-		last[[2]string{c.Docs[i].Kind, c.Docs[i].ID}] = i
+	last := map[[2]string]int(nil)
+	if len(c.Docs) > 1 {
+		last = make(map[[2]string]int, len(c.Docs))
+		for i := range c.Docs {
+			last[[2]string{c.Docs[i].Kind, c.Docs[i].ID}] = i
+		}
 	}
 	for i := range c.Docs {
 		d := &c.Docs[i]
-		switch r := DocRow(c.Account, d); {
-		case last[[2]string{d.Kind, d.ID}] != i:
-		case d.Body == nil:
+		if last != nil && last[[2]string{d.Kind, d.ID}] != i {
+			continue
+		}
+		if r := DocRow(c.Account, d); d.Body == nil {
 			x.Gone = append(x.Gone, r)
-		default:
+		} else {
 			x.Docs = append(x.Docs, r)
 		}
 	}

@@ -3,6 +3,7 @@ package memory_test
 import (
 	"context"
 	"errors"
+	"io"
 	"testing"
 
 	"backstop/engine/journal"
@@ -14,6 +15,16 @@ func TestTheContract(t *testing.T) {
 	journaltest.Run(t, func(t *testing.T) (journal.Store, func() journal.Store) {
 		s := memory.New()
 		return s, func() journal.Store { return s.Reopen() }
+	})
+}
+
+func TestKeeping(t *testing.T) {
+	journaltest.RunKeeping(t, journaltest.Kept{
+		Open: func(t *testing.T) (journal.Store, func() journal.Store) {
+			s := memory.New()
+			return s, func() journal.Store { return s.Reopen() }
+		},
+		Import: func(_ *testing.T, export io.Reader) (journal.Store, error) { return memory.Import(export) },
 	})
 }
 

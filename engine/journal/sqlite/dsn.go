@@ -13,8 +13,8 @@ import (
 // Pages of the WAL. A commit that finds more than checkpointForced moves them into the main file itself, which
 // its caller waits for; the checkpointer's own goroutine keeps it from coming to that.
 const (
-	checkpointForced = 10_000
-	checkpointDue    = 1_000
+	checkpointForced = 16_000
+	checkpointDue    = 4_000
 	walBytesKept     = 64 << 20 // a WAL that grew beyond is cut back when it starts anew
 )
 

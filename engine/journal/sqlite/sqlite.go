@@ -10,8 +10,10 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -39,6 +41,7 @@ type Options struct {
 	BusyTimeout time.Duration // how long SQLite waits for a lock of another process; 0 is 5 s
 	Readers     int           // connections that read; 0 is 4
 	GroupMax    int           // commits that share a transaction; 0 is 256
+	WALMax      int64         // bytes of the WAL at which long readings end; 0 is 256 MB
 
 	// Crash is called at each crash point and need not return: tests of crashes end the process there. nil in production.
 	Crash func(point string)
@@ -54,6 +57,9 @@ func (o Options) orDefault() Options {
 	if o.GroupMax <= 0 {
 		o.GroupMax = 256
 	}
+	if o.WALMax <= 0 {
+		o.WALMax = 256 << 20
+	}
 	return o
 }
 
@@ -66,6 +72,8 @@ const (
 
 // Store is a journal in a SQLite file.
 type Store struct {
+	path    string
+	walMax  int64
 	readers *sql.DB
 	writer  *writer // nil in a store that was opened for reading
 	lock    *lock   // nil likewise
@@ -84,21 +92,30 @@ func Open(ctx context.Context, folder string, o Options) (_ *Store, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
-	s := &Store{}
+	s := &Store{path: path, walMax: o.WALMax}
 	defer func() {
 		if err != nil {
 			_ = s.Close() // the first failure is the one to tell
-			err = fmt.Errorf("open journal %s: %w", path, err)
+			err = fmt.Errorf("open journal %s: %w", path, told(err))
 		}
 	}()
 	if s.lock, err = takeLock(filepath.Join(filepath.Dir(path), lockName)); err != nil {
 		return nil, err
 	}
+	if s.lock.marked && emptied(path) {
+		return nil, fmt.Errorf("%w: the file is empty, and a journal was in it", journal.ErrDamaged)
+	}
 	if err := makeFile(path); err != nil {
+		return nil, err
+	}
+	if err := shorter(path); err != nil {
 		return nil, err
 	}
 	writing := writingDSN(path, o)
 	if err := migrate(ctx, writing); err != nil {
+		return nil, err
+	}
+	if err := s.lock.mark(); err != nil {
 		return nil, err
 	}
 	if s.readers, err = openPool(ctx, readingDSN(path, o, false), o.Readers); err != nil {
@@ -121,14 +138,17 @@ func OpenReadOnly(ctx context.Context, folder string) (*Store, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
-	readers, err := openPool(ctx, readingDSN(path, o, true), o.Readers)
-	if err != nil {
+	if err := shorter(path); err != nil {
 		return nil, fmt.Errorf("open journal %s: %w", path, err)
 	}
-	if err := checkVersion(ctx, readers); err != nil {
-		return nil, errors.Join(fmt.Errorf("open journal %s: %w", path, err), readers.Close())
+	readers, err := openPool(ctx, readingDSN(path, o, true), o.Readers)
+	if err != nil {
+		return nil, fmt.Errorf("open journal %s: %w", path, told(err))
 	}
-	return &Store{readers: readers}, nil
+	if err := checkVersion(ctx, readers); err != nil {
+		return nil, errors.Join(fmt.Errorf("open journal %s: %w", path, told(err)), readers.Close())
+	}
+	return &Store{path: path, walMax: o.WALMax, readers: readers}, nil
 }
 
 // Close waits for the commits under way, moves what they wrote into the main file and gives the folder up.
@@ -203,6 +223,41 @@ func makeFolder(folder string) (path string, err error) {
 		}
 	}
 	return filepath.Join(folder, FileName), nil
+}
+
+// shorter fails where the file has less than its head says, or part of a page: SQLite itself would take such a file
+// and fail once it comes to what is missing. With a WAL beside it the head may be older than the file.
+func shorter(path string) error {
+	if _, err := os.Stat(path + "-wal"); err == nil {
+		return nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil // there is none yet, or SQLite says what is wrong with it
+	}
+	defer func() { _ = f.Close() }() // only read
+	head := make([]byte, 100)
+	info, err := f.Stat()
+	if err != nil || info.Size() == 0 {
+		return err
+	}
+	if _, err := io.ReadFull(f, head); err != nil {
+		return fmt.Errorf("%w: the file has %d bytes", journal.ErrDamaged, info.Size())
+	}
+	page, pages := int64(binary.BigEndian.Uint16(head[16:])), int64(binary.BigEndian.Uint32(head[28:]))
+	if page == 1 {
+		page = 64 << 10
+	}
+	if want := page * pages; info.Size() < want {
+		return fmt.Errorf("%w: the file has %d bytes of %d", journal.ErrDamaged, info.Size(), want)
+	}
+	return nil
+}
+
+// emptied says whether the file is there and has no bytes. One that is missing was taken away by a person.
+func emptied(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Size() == 0
 }
 
 // makeFile makes the file before SQLite does, which would take the umask's mode; SQLite gives its files beside

@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	driver "modernc.org/sqlite"
@@ -71,7 +72,9 @@ func insertInto(t journal.Table, numbered bool, n int, conflict string) string {
 func replacing(t journal.Table) string {
 	set := []string{"step = excluded.step", "sum = excluded.sum"}
 	for _, c := range t.Columns() {
-		set = append(set, c.Name+" = excluded."+c.Name)
+		if !slices.Contains(strings.Split(specs[t].key, ", "), c.Name) {
+			set = append(set, c.Name+" = excluded."+c.Name)
+		}
 	}
 	return fmt.Sprintf("ON CONFLICT (%s) DO UPDATE SET %s", specs[t].key, strings.Join(set, ", "))
 }
