@@ -189,6 +189,10 @@ func TestAStoreOfVersion1IsBroughtUpToDate(t *testing.T) {
 	if _, err := provider.UpTo(t.Context(), 1); err != nil {
 		t.Fatal(err)
 	}
+	tx, err := db.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	rows := 0
 	insert := func(r journal.Row) {
 		t.Helper()
@@ -197,7 +201,7 @@ func TestAStoreOfVersion1IsBroughtUpToDate(t *testing.T) {
 		for _, c := range r.Table.Columns() {
 			names = append(names, c.Name)
 		}
-		if _, err := db.ExecContext(t.Context(), fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s)", r.Table, strings.Join(names, ", "),
+		if _, err := tx.ExecContext(t.Context(), fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s)", r.Table, strings.Join(names, ", "),
 			strings.TrimSuffix(strings.Repeat("?,", len(names)), ",")), values...); err != nil {
 			t.Fatal(err)
 		}
@@ -219,7 +223,7 @@ func TestAStoreOfVersion1IsBroughtUpToDate(t *testing.T) {
 			}
 		}
 	}
-	if err := db.Close(); err != nil {
+	if err := errors.Join(tx.Commit(), db.Close()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := OpenReadOnly(t.Context(), folder); !errors.Is(err, errOlder) {
