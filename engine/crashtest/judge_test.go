@@ -85,13 +85,8 @@ func readLedger(folder string) (*ledger, error) {
 	if err != nil || bad != nil {
 		return nil, fmt.Errorf("events: %w %w", err, bad)
 	}
-	for _, state := range []string{"waiting", "running", "unknown", "accepted"} {
-		err := pages(store.Requests, journal.Query{State: state}, func(r *actions.Request) {
-			l.open = append(l.open, fmt.Sprintf("%s: request %s (%s, %s) is %s %s", r.Account, r.ID, r.Call.Method, r.For, r.State, r.Why))
-		})
-		if err != nil {
-			return nil, err
-		}
+	if l.open, err = underWay(store); err != nil {
+		return nil, err
 	}
 	err = pages(store.Orders, journal.Query{}, func(o *journal.OrderRow) { l.known[o.Account+" "+o.OrderID] = struct{}{} })
 	return l, err
@@ -221,6 +216,10 @@ func (w *world) judge(j judging, most time.Duration) verdict {
 			w.condemn(fmt.Sprintf("%s after the last crash", most), wrong)
 			w.t.FailNow()
 		}
+		if wrong = w.unrest(); len(wrong) > 0 { // cheap, so asked first
+			good = 0
+			continue
+		}
 		book, l = w.look()
 		wrong = append(judgeBook(l, book, j), judgeTags(book)...)
 		wrong = append(wrong, judgeCover(book)...)
@@ -242,6 +241,32 @@ func (w *world) judge(j judging, most time.Duration) verdict {
 		}
 	}
 	return v
+}
+
+// unrest is what still moves, or is bare.
+func (w *world) unrest() []string {
+	w.t.Helper()
+	book, err := w.exchange.book()
+	w.must(err)
+	store, err := sqlite.OpenReadOnly(context.Background(), w.data)
+	w.must(err)
+	defer func() { _ = store.Close() }() // only read
+	open, err := underWay(store)
+	w.must(err)
+	return append(open, judgeCover(book)...)
+}
+
+// underWay are the requests that are not at their end.
+func underWay(store *sqlite.Store) (open []string, err error) {
+	for _, state := range []string{"waiting", "running", "unknown", "accepted"} {
+		err := pages(store.Requests, journal.Query{State: state}, func(r *actions.Request) {
+			open = append(open, fmt.Sprintf("%s: request %s (%s, %s) is %s %s", r.Account, r.ID, r.Call.Method, r.For, r.State, r.Why))
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return open, nil
 }
 
 // judgeKnown: after one reconciliation no order of the exchange is unknown.

@@ -172,6 +172,7 @@ func (c *campaign) sample() {
 		w.position(w.accounts[0], symbols[i], 1+i%2)
 		if point == "checkpoint" {
 			w.ready()
+			w.covered(20 * time.Second)
 			_ = w.serve.cmd.Process.Signal(syscall.SIGTERM) // it is killed in the middle of its end
 		}
 		c.end(w, point, 3*time.Second)
