@@ -147,10 +147,11 @@ func judgeTags(book []row) (wrong []string) {
 	return wrong
 }
 
-// judgeCover: each position has stops of ours of exactly its size, targets of at most its size, and nothing of
-// ours stands where there is no position. It holds at rest.
+// judgeCover: each position has stops of ours of its size, less what a person's own live exit would take of it (a
+// resting entry is one where the position flipped), targets of at most its size, and nothing of ours stands where there
+// is no position. It holds at rest.
 func judgeCover(book []row) (wrong []string) {
-	type place struct{ net, stops, others, wrong int }
+	type place struct{ net, stops, others, wrong, persons int }
 	places := map[string]*place{}
 	at := func(o row) *place {
 		id := o.User + " " + o.Tradingsymbol
@@ -165,7 +166,11 @@ func judgeCover(book []row) (wrong []string) {
 	for _, o := range book {
 		p := at(o)
 		switch {
-		case !o.live() || !o.ours():
+		case !o.live():
+		case !o.ours():
+			if o.sign()*p.net < 0 {
+				p.persons += o.Remaining
+			}
 		case o.sign()*p.net >= 0:
 			p.wrong += o.Remaining
 		case o.OrderType == "SL":
@@ -181,7 +186,7 @@ func judgeCover(book []row) (wrong []string) {
 			wrong = append(wrong, fmt.Sprintf("invariant 4: %s holds %d, and %d of ours would add to it", id, p.net, p.wrong))
 		case p.stops > net || p.others > net:
 			wrong = append(wrong, fmt.Sprintf("invariant 4: %s holds %d, stops %d, targets and exits %d", id, p.net, p.stops, p.others))
-		case p.stops < net:
+		case p.stops+p.persons < net:
 			wrong = append(wrong, fmt.Sprintf("bare: %s holds %d, stops cover %d (targets and exits %d)", id, p.net, p.stops, p.others))
 		}
 	}
