@@ -55,7 +55,18 @@ type part struct {
 	program *vm.Program
 }
 
-// newConfig is expr's configuration for one compilation; its cache must not be shared.
+// configs are used again, since making one costs more than most compilations. A configuration belongs to one
+// compilation at a time: its cache of types must not be shared.
+var configs = sync.Pool{New: func() any { return newConfig() }}
+
+// borrowConfig gives a configuration for one compilation, and the way to give it back.
+func borrowConfig() (c *conf.Config, giveBack func()) {
+	c, _ = configs.Get().(*conf.Config)
+	c.Expect, c.ExpectAny = reflect.Invalid, false
+	return c, func() { configs.Put(c) }
+}
+
+// newConfig is expr's configuration.
 func newConfig() *conf.Config {
 	c := conf.New(Words{}) // by value: only then are fields read without copying whole families
 	c.MaxNodes = expressionNodes
@@ -80,7 +91,9 @@ func (r *reader) expression(src located, sc *scope, w want) (*expression, bool) 
 		return nil, false
 	}
 	text := src.String()
-	tree, err := parser.ParseWithConfig(text, newConfig())
+	config, giveBack := borrowConfig()
+	tree, err := parser.ParseWithConfig(text, config)
+	giveBack()
 	if err != nil {
 		r.syntax(src, err)
 		return nil, false
@@ -131,7 +144,8 @@ func (e *typeError) Error() string { return e.message }
 
 // compile makes a program of an expression whose words are known.
 func compile(text string, sc *scope, w want) (*vm.Program, error) {
-	config := newConfig()
+	config, giveBack := borrowConfig()
+	defer giveBack()
 	tree, err := parser.ParseWithConfig(text, config)
 	if err != nil {
 		return nil, err
