@@ -6,6 +6,7 @@ import "backstop/rules"
 func cancelSiblings() rules.Spec {
 	return rules.Spec{
 		Name: "cancel_siblings",
+		On:   rules.UnitGroup,
 		Doc:  "cancel the other open orders of the group; one already finished is fine",
 		Params: []rules.Param{
 			{Name: "roles", Type: rules.ParamRoleList, Doc: "which of them; default all exits"},
@@ -15,5 +16,5 @@ func cancelSiblings() rules.Spec {
 
 // cancelOrder ends the event's own order; one already finished is fine.
 func cancelOrder() rules.Spec {
-	return rules.Spec{Name: "cancel_order", Doc: "cancel the order; one already finished is fine"}
+	return rules.Spec{Name: "cancel_order", On: rules.UnitOrder, Doc: "cancel the order; one already finished is fine"}
 }

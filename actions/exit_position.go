@@ -6,6 +6,7 @@ import "backstop/rules"
 func exitPosition() rules.Spec {
 	return rules.Spec{
 		Name: "exit_position",
+		On:   rules.UnitPosition,
 		Doc:  "close the position with a protected MARKET: the live stop becomes the exit, one order, never two",
 		Params: []rules.Param{
 			{Name: "quantity", Type: rules.ParamQuantity, Unit: "units", Later: []string{""}, Doc: "at most this much; default all"},

@@ -19,6 +19,7 @@ func placeStopLoss() rules.Spec {
 			{Name: "if_cancelled", Type: rules.ParamEnum, Default: "leave", Enum: []string{"leave", "replace"}, Doc: "when a person cancels it"},
 			{Name: "if_unfilled", Type: rules.ParamEnum, Default: "leave", Enum: []string{"reprice", "exit", "leave"}, Later: []string{""}, Doc: "when it triggered and does not fill"},
 		},
+		On:    rules.UnitGroup,
 		OneOf: [][]string{{"limit_price", "limit_offset"}},
 		Results: []rules.Param{
 			{Name: "order_id", Type: rules.ParamText, Doc: "the stop's order id"},

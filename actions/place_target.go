@@ -12,6 +12,7 @@ func placeTarget() rules.Spec {
 			{Name: "quantity", Type: rules.ParamQuantity, Unit: "units", Doc: "at most this much; default all"},
 			{Name: "per", Type: rules.ParamEnum, Default: "group", Enum: []string{"group", "fill"}, Doc: "one target a group, or one a fill"},
 		},
+		On: rules.UnitGroup,
 		Results: []rules.Param{
 			{Name: "order_id", Type: rules.ParamText, Doc: "the target's order id"},
 		},

@@ -53,6 +53,14 @@ type Request struct {
 	Ended    time.Time `json:"ended_at,omitzero"` // when its answer came or was given up
 	NotUntil time.Time `json:"not_until,omitzero"`
 
+	// Of a rule's own order: what it is to its group, the group that it exits, the tag of the group that it opens, the
+	// event's time, and how many orders in a row answered events of Backstop's own.
+	Role     order.Role `json:"role,omitempty"`
+	Group    string     `json:"group,omitempty"`
+	GroupTag string     `json:"group_tag,omitempty"`
+	Since    time.Time  `json:"since,omitzero"`
+	Chain    int        `json:"chain,omitempty"`
+
 	Stands Standing `json:"stands,omitzero"` // what confirmed must have reached before it is released
 	// Absent counts the good book reads since Ended that held every known order and not this one's tag.
 	Absent     int      `json:"absent,omitempty"`

@@ -67,4 +67,5 @@ const (
 	WhyBefore     = "an action before it failed"
 	WhyDryRun     = "dry-run"
 	WhyCovered    = "a live stop covers"
+	WhyNone       = "none fits"
 )

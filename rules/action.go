@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 
@@ -10,10 +11,7 @@ import (
 )
 
 // besideAction are the fields that stand beside an action's name.
-var (
-	besideAction      = paramNames(besideTable, false)
-	besideActionLater = paramNames(besideTable, true)
-)
+var besideAction = paramNames(besideTable, false)
 
 // readSteps reads a sequence of actions. ids are those of the rule so far; it adds to them.
 func (r *reader) readSteps(rule *Rule, f pair, ids map[string]Spec, inError bool) []*Step {
@@ -70,8 +68,6 @@ func (r *reader) readStep(n *yaml.Node, sc *scope, ids map[string]Spec) *Step {
 		case r.skip[key]:
 		case slices.Contains(besideAction, key.Value):
 			beside[key.Value] = pair{key, v}
-		case slices.Contains(besideActionLater, key.Value):
-			r.failNode(key, "not-in-this-version", key.Value+": not in this version", laterHint)
 		case name == nil:
 			name, value = key, v
 		default:
@@ -91,9 +87,24 @@ func (r *reader) readStep(n *yaml.Node, sc *scope, ids map[string]Spec) *Step {
 		return nil
 	}
 	s := &Step{Action: spec.Name, Spec: spec, Pos: Position{name.Line, name.Column}}
+	if spec.Free {
+		s.Spec = freeSpec(spec, value)
+	}
 	r.readBeside(s, beside, sc, ids)
 	r.readParams(s, name, value, sc)
+	r.checkOf(s, beside)
 	return s
+}
+
+// freeSpec is the spec of an action whose parameters are the user's own names.
+func freeSpec(spec Spec, n *yaml.Node) Spec {
+	spec.Params = nil
+	if n.Kind == yaml.MappingNode {
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			spec.Params = append(spec.Params, Param{Name: n.Content[i].Value, Type: ParamAny})
+		}
+	}
+	return spec
 }
 
 func (r *reader) secondAction(first, key *yaml.Node) {
@@ -134,6 +145,7 @@ func (r *reader) readBeside(s *Step, beside map[string]pair, sc *scope, ids map[
 			s.guard, _ = r.expression(l, sc, wantBool)
 		}
 	}
+	r.readOf(s, beside, sc)
 	f, ok := beside["id"]
 	if !ok {
 		return
@@ -159,6 +171,9 @@ func (r *reader) readParams(s *Step, name, n *yaml.Node, sc *scope) {
 	switch {
 	case r.skip[n]:
 		return
+	case s.Spec.Free && len(n.Content) == 0:
+		r.failNode(n, "wrong-type", s.Action+" takes names and what they shall be", "write "+s.Action+": { count: 1 }")
+		return
 	case n.Kind == yaml.MappingNode:
 		r.readMapping(s, name, n, sc)
 	case s.Spec.Short != "" && n.Kind == yaml.ScalarNode:
@@ -177,13 +192,16 @@ func (r *reader) readParams(s *Step, name, n *yaml.Node, sc *scope) {
 }
 
 func (r *reader) readMapping(s *Step, name, n *yaml.Node, sc *scope) {
+	if s.Spec.Free {
+		r.memoryNames(n)
+	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		if key := n.Content[i]; slices.Contains(besideAction, key.Value) && !r.skip[key] {
+		if key := n.Content[i]; !s.Spec.Free && slices.Contains(besideAction, key.Value) && !r.skip[key] {
 			r.failNode(key, "unknown-field", key.Value+" stands beside the action, not inside", "write it below "+s.Action+": in the same column")
 			r.drop(key)
 		}
 	}
-	fields := r.fields(n, s.Action, slices.Concat(s.Spec.Params, slices.DeleteFunc(slices.Clone(besideTable), func(p Param) bool { return !p.later() })))
+	fields := r.fields(n, s.Action, s.Spec.Params)
 	for _, p := range s.Spec.Params {
 		if f, ok := fields[p.Name]; ok {
 			r.readParam(s, p, f.value, sc)
@@ -251,6 +269,8 @@ func (r *reader) readParam(s *Step, p Param, n *yaml.Node, sc *scope) {
 	case ParamPrice, ParamQuantity, ParamNumber:
 		out.expression, ok = r.readExpression(n, p.Name, sc, wantNumber)
 		ok = ok && r.constantFits(&out)
+	case ParamAny:
+		out.expression, ok = r.readExpression(n, p.Name, sc, r.memoryWant(p.Name))
 	case ParamBool:
 		out.expression, ok = r.readExpression(n, p.Name, sc, wantBool)
 	case ParamText:
@@ -258,6 +278,7 @@ func (r *reader) readParam(s *Step, p Param, n *yaml.Node, sc *scope) {
 		if l, ok = r.scalar(n, p.Name); ok {
 			if ok = !r.eatenComment(n, true); ok {
 				out.text, ok = r.template(l, sc)
+				ok = ok && r.closedText(p, n, out.text)
 			}
 		}
 	case ParamEnum:
@@ -278,6 +299,19 @@ func (r *reader) readParam(s *Step, p Param, n *yaml.Node, sc *scope) {
 		out = param{spec: p}
 	}
 	s.params = append(s.params, out)
+}
+
+// closedText checks a literal text against the words that the parameter can be.
+func (r *reader) closedText(p Param, n *yaml.Node, t *template) bool {
+	if len(p.Words) == 0 || len(t.segments) != 1 || t.segments[0].expression != nil || slices.Contains(p.Words, t.segments[0].literal) {
+		return true
+	}
+	hint := "it is one of: " + strings.Join(p.Words, ", ")
+	if near := nearest(t.segments[0].literal, p.Words); near != "" {
+		hint = "did you mean " + near + "?"
+	}
+	r.failNode(n, "unknown-value", fmt.Sprintf("%s is never %s", p.Name, t.segments[0].literal), hint)
+	return false
 }
 
 func (r *reader) readExpression(n *yaml.Node, what string, sc *scope, w want) (*expression, bool) {
@@ -322,10 +356,15 @@ func (r *reader) roles(n *yaml.Node, what string) ([]order.Role, bool) {
 }
 
 // reads is what a step must know.
-func (s *Step) reads() Reads {
+func (s *Step) reads() Reads { return s.allRead().reads() }
+
+// allRead is every word that a step reads.
+func (s *Step) allRead() read {
 	var all read
-	if s.guard != nil {
-		all.add(s.guard.read)
+	for _, e := range []*expression{s.guard, s.where} {
+		if e != nil {
+			all.add(e.read)
+		}
 	}
 	for _, p := range s.params {
 		if p.expression != nil {
@@ -335,5 +374,5 @@ func (s *Step) reads() Reads {
 			all.add(p.text.read)
 		}
 	}
-	return all.reads()
+	return all
 }

@@ -55,4 +55,10 @@ var codesOfFields = []Code{
 	{"BS217", "not-in-this-version", SeverityError, "This is part of the language, and not of this version",
 		"It is refused by name rather than ignored. Leave it out until a version has it.",
 		"- name: tell\n  on: rejected\n  then:\n    - webhook: { url: \"https://example.org\" }", "- name: tell\n  on: rejected\n  then:\n    - telegram: x"},
+	{"BS218", "bad-schedule", SeverityError, "This is no schedule",
+		"A schedule has five fields: minute, hour, day of the month, month and day of the week, in India's time. It must come some day.",
+		"- name: flat\n  on: { schedule: \"15:12\" }\n  then:\n    - log: x", "- name: flat\n  on: { schedule: \"12 15 * * 1-5\" }\n  then:\n    - log: x"},
+	{"BS219", "unknown-type", SeverityError, "What is remembered has no type that can be told",
+		"A name of state is a number, a text, or true or false, and what the rules compare it with must fit. Write what it begins with behind `??`.",
+		"- name: count\n  on: rejected\n  then:\n    - set: { odd: state.odd }", "- name: count\n  on: rejected\n  then:\n    - set: { odd: \"(state.odd ?? 0) + 1\" }"},
 }

@@ -57,16 +57,22 @@ var ruleTable = []Param{
 	{Name: "enabled", Type: ParamSwitch, Default: "true", Example: "false", Doc: "false switches the rule off"},
 	{Name: "mode", Type: ParamEnum, Enum: []string{"dry-run", "approve", "live"}, Later: []string{"approve"}, Default: "the service's", Example: "dry-run", Doc: "never looser than the service's mode; dry-run plans and sends nothing"},
 	{Name: "accounts", Type: ParamWords, Default: "all", Example: "AB1234", Doc: "one Kite user id or a list"},
-	{Name: "on", Type: ParamKinds, Required: true, Example: "[partial_fill, fill]", Doc: "one kind or a list"},
+	{Name: "on", Type: ParamKinds, Required: true, Example: "[partial_fill, fill]", Fields: onTable, Doc: "one kind, a list, or a schedule"},
 	{Name: "when", Type: ParamBool, Default: "true", Example: `order.role == "entry" and order.product == "MIS"`, Doc: "a condition that is true or false"},
-	{Name: "for", Type: ParamDuration, Later: wholeLater, Example: "2m", Doc: "acts only if the condition is still true that long after the event"},
-	{Name: "after", Type: ParamMapping, Fields: afterTable, Later: wholeLater, Example: "{ kind: rejected, within: 5m, of: symbol }", Doc: "acts only if that kind happened shortly before"},
+	{Name: "for", Type: ParamDuration, Example: "2m", Doc: "acts only if the condition is still true that long after the event"},
+	{Name: "after", Type: ParamMapping, Fields: afterTable, Example: "{ kind: rejected, within: 5m, of: symbol }", Doc: "acts only if that kind happened shortly before"},
 	{Name: "once", Type: ParamEnum, Enum: []string{"order", "group", "symbol", "day"}, Default: "every time", Example: "group", Doc: "the rule acts once for each"},
 	{Name: "cooldown", Type: ParamDuration, Default: "no rest", Example: "5m", Doc: "after it acted the rule rests that long"},
-	{Name: "max_per_day", Type: ParamCount, Later: wholeLater, Example: "3", Doc: "how often the rule acts in a day at most"},
-	{Name: "by", Type: ParamEnum, Enum: []string{"order", "group", "symbol", "rule"}, Default: "rule", Example: "symbol", Doc: "of what the cooldown is"},
+	{Name: "max_per_day", Type: ParamCount, Example: "3", Doc: "how often the rule acts in a day at most"},
+	{Name: "by", Type: ParamEnum, Enum: []string{"order", "group", "symbol", "rule"}, Default: "rule", Example: "symbol", Doc: "of what the cooldown and max_per_day are"},
 	{Name: "then", Type: ParamActions, Required: true, Example: "- place_stop_loss: { trigger_price: loss(20) }", Doc: "the actions, one after the other"},
 	{Name: "on_error", Type: ParamActions, Default: "the default exit of a stop", Example: `- telegram: "No stop: ${error.message}"`, Doc: "the actions for when one of then failed for good"},
+}
+
+// onTable is what stands in a schedule.
+var onTable = []Param{
+	{Name: "schedule", Type: ParamLine, Required: true, Example: `"12 15 * * 1-5"`, Doc: "five fields: minute hour day month weekday, in IST; only on trading days"},
+	{Name: "holidays", Type: ParamSwitch, Default: "false", Example: "true", Doc: "also on days without a session"},
 }
 
 var afterTable = []Param{
@@ -78,8 +84,8 @@ var afterTable = []Param{
 var besideTable = []Param{
 	{Name: "if", Type: ParamBool, Default: "true", Example: `error.type == "margin"`, Doc: "a condition: where it is false the action is skipped"},
 	{Name: "id", Type: ParamIdentifier, Example: "stop", Doc: "a name: later actions read its values as steps.ID.NAME"},
-	{Name: "of", Type: ParamEnum, Enum: []string{"order", "group", "symbol", "tag", "account"}, Later: wholeLater, Example: "account", Doc: "the action runs once for each open one of these"},
-	{Name: "where", Type: ParamBool, Later: wholeLater, Example: "group.pnl < 0", Doc: "of these, only those that fit"},
+	{Name: "of", Type: ParamEnum, Enum: []string{"order", "group", "symbol", "tag", "account"}, Example: "account", Doc: "the action runs once for each open one of these"},
+	{Name: "where", Type: ParamBool, Example: "group.pnl < 0", Doc: "of these, only those that fit"},
 }
 
 var guardrailTable = []Param{
@@ -88,7 +94,7 @@ var guardrailTable = []Param{
 	{Name: "max_orders_per_minute", Type: ParamCount, Example: "20", Doc: "of Backstop's orders"},
 	{Name: "max_orders_per_day", Type: ParamCount, Default: "3000", Example: "200", Doc: "counts every order of the account"},
 	{Name: "max_open_positions", Type: ParamCount, Example: "5", Doc: "of the account"},
-	{Name: "max_daily_loss", Type: ParamLimit, Unit: "rupees", Example: "20000", Doc: "of day.pnl; then no new risk"},
+	{Name: "max_daily_loss", Type: ParamLimit, Unit: "rupees", Example: "20000", Doc: "of day.pnl; then new risk is paused, once a day, and on: guardrail fires"},
 	{Name: "instruments", Type: ParamGlobs, Example: `["NFO:NIFTY*", "NSE:*"]`, Doc: "patterns of EXCHANGE:SYMBOL"},
 	{Name: "products", Type: ParamGlobs, Example: "[MIS]", Doc: "patterns of products"},
 	{Name: "trading_hours", Type: ParamHours, Example: `"09:20-15:00"`, Doc: "when, in IST"},

@@ -32,6 +32,7 @@ const (
 	wantAny want = iota
 	wantBool
 	wantNumber
+	wantText
 )
 
 // expression is a compiled expression. A condition is kept as the parts of its chain of `and`, so that a
@@ -168,14 +169,18 @@ func compile(text string, sc *scope, w want) (*vm.Program, error) {
 		return nil, &typeError{-1, fmt.Sprintf("this is %s; a condition is true or false", typeWord(gives))}
 	case w == wantNumber && !isNumber(gives.Kind()):
 		return nil, &typeError{-1, fmt.Sprintf("this is %s; a number is needed", typeWord(gives))}
-	case gives.Kind() == reflect.Struct && typeName(gives) == "order":
-		return nil, &typeError{-1, "this is a whole order; take one of its fields"}
+	case w == wantText && gives.Kind() != reflect.String:
+		return nil, &typeError{-1, fmt.Sprintf("this is %s; a text is needed", typeWord(gives))}
+	case gives.Kind() == reflect.Struct && (typeName(gives) == "order" || typeName(gives) == "group"):
+		return nil, &typeError{-1, "this is a whole " + typeName(gives) + "; take one of its fields"}
 	}
 	switch w {
 	case wantBool:
 		config.Expect, config.ExpectAny = reflect.Bool, true
 	case wantNumber:
 		config.Expect, config.ExpectAny = reflect.Float64, true
+	case wantText:
+		config.Expect, config.ExpectAny = reflect.String, true
 	case wantAny:
 	}
 	if err := optimizer.Optimize(&tree.Node, config); err != nil {

@@ -33,6 +33,7 @@ func (r *reader) file() {
 		}
 	}
 	r.readAlerts(fields["alerts"].value)
+	r.scope.state = r.readMemory(fields["rules"].value)
 	f, ok := fields["rules"]
 	switch {
 	case ok:

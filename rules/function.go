@@ -49,10 +49,25 @@ var functions = []function{
 		call: func(a []any) (any, error) { return extreme(a, func(x, y float64) bool { return x > y }) }},
 	{name: "abs", usage: "abs(x)", gives: "number", example: "75", doc: "the number without its sign",
 		min: 1, max: 1, types: []any{new(func(int) int), new(func(float64) float64)}, call: absolute},
+	{name: recentName, usage: "recent(\"rejected\", \"5m\")", gives: "number", example: "2", doc: "how many events of the kind there were that shortly before, this one included; of the account, or with \"symbol\" as a third value of the event's symbol",
+		min: 2, max: 3, types: []any{new(func(map[string]int, string) int)},
+		call: func(a []any) (any, error) { counts, _ := a[0].(map[string]int); return counts[textOf(a[1])], nil }},
+	{name: "minutes_to_close", usage: "minutes_to_close()", gives: "number", unit: "minutes", example: "18", doc: "to the end of today's session of the order's exchange (NSE where there is no order); negative after it",
+		hidden: []string{"$clock.session", "$clock.minutes"}, types: []any{new(func(bool, float64) float64)},
+		call: func(a []any) (any, error) {
+			if session, _ := a[0].(bool); !session {
+				return nil, fmt.Errorf("the close of a day without a session %w", errNotKnown)
+			}
+			return a[1], nil
+		}},
+	{name: "is_open", usage: "is_open()", gives: "bool", example: "true", doc: "whether the order's exchange (NSE where there is no order) trades now",
+		hidden: []string{"$clock.open"}, types: []any{new(func(bool) bool)}, call: func(a []any) (any, error) { return a[0], nil }},
+	{name: "time_of_day", usage: "time_of_day()", gives: "text", example: "09:31", doc: "HH:MM in IST; compare it as a text: time_of_day() > \"15:00\"",
+		hidden: []string{"$clock.time_of_day"}, types: []any{new(func(string) string)}, call: func(a []any) (any, error) { return a[0], nil }},
 }
 
-// laterFunctions are functions of the language that this version has not.
-var laterFunctions = []string{"recent", "minutes_to_close", "is_open", "time_of_day"}
+// recentName is the one function whose values are read when the file is: what it counts must be remembered.
+const recentName = "recent"
 
 // builtins are expr's own functions that stay on: pure, and no larger than what they are given. The rest is
 // off: now and date read the clock, repeat, split and the like grow without need.
@@ -74,7 +89,7 @@ func functionNamed(name string) (function, bool) {
 // forExpr is the table that expr's checker and compiler want, operators included.
 func forExpr() map[string]*builtin.Function {
 	out := map[string]*builtin.Function{}
-	for _, list := range [][]function{functions, operators, lookups} {
+	for _, list := range [][]function{functions, operators, lookups, memories} {
 		for _, f := range list {
 			e := &builtin.Function{Name: f.name, Func: func(args ...any) (any, error) { return f.call(args) }}
 			for _, t := range f.types {

@@ -186,7 +186,7 @@ func (s *Set) Facing(k order.Kind, f Facts) []*Rule {
 	}
 	var facing []*Rule
 	for _, i := range found {
-		if r := s.rules[i]; r.Enabled && r.For(f.Account) && led(r.leads, &values) == nil {
+		if r := s.rules[i]; r.Enabled && r.Concerns(f.Account) && led(r.leads, &values) == nil {
 			facing = append(facing, r)
 		}
 	}

@@ -76,7 +76,7 @@ func TestTheIndexDecidesAsEvaluatingEveryRuleDoes(t *testing.T) {
 				continue
 			case !r.Enabled:
 				why = "enabled"
-			case !r.For(f.Account):
+			case !r.Concerns(f.Account):
 				why = "accounts"
 			default:
 				_, why, _ = r.Match(w)
@@ -119,7 +119,7 @@ func BenchmarkManyRules(b *testing.B) {
 		b.Run(fmt.Sprintf("rules=%d/all", n), func(b *testing.B) {
 			for b.Loop() {
 				for _, r := range set.Rules() {
-					if r.Listens(order.KindFill) && r.For(f.Account) {
+					if r.Listens(order.KindFill) && r.Concerns(f.Account) {
 						_, _, _ = r.Match(w)
 					}
 				}

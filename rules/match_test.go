@@ -101,11 +101,11 @@ func TestMatchErrors(t *testing.T) {
 func TestListens(t *testing.T) {
 	t.Parallel()
 	r := ruleWith(t, "order.is_exit")
-	if !r.Listens(order.KindFill) || r.Listens(order.KindOpen) || !r.For("AB1234") {
+	if !r.Listens(order.KindFill) || r.Listens(order.KindOpen) || !r.Concerns("AB1234") {
 		t.Error("listens to fill and rejected, for all accounts")
 	}
 	r = &Rule{Accounts: []string{"AB1234"}}
-	if !r.For("AB1234") || r.For("CD5678") {
+	if !r.Concerns("AB1234") || r.Concerns("CD5678") {
 		t.Error("accounts")
 	}
 }

@@ -32,7 +32,7 @@ func TestLoad(t *testing.T) {
 		t.Errorf("%+v", g)
 	}
 	r, ok := set.Rule("stop")
-	if !ok || r.Mode != "live" || !r.For("CD5678") || r.For("XX") || r.Cooldown != 90*time.Second || r.By != BySymbol || r.Once != ByNone || !r.HasOnError || !r.Enabled {
+	if !ok || r.Mode != "live" || !r.Concerns("CD5678") || r.Concerns("XX") || r.Cooldown != 90*time.Second || r.By != BySymbol || r.Once != ByNone || !r.HasOnError || !r.Enabled {
 		t.Errorf("%+v", r)
 	}
 	if r, _ := set.Rule("told"); r.Enabled || r.Once != ByOrder || !r.HasOnError || len(r.OnError) != 0 || r.By != ByRule {

@@ -86,8 +86,15 @@ func (v *resolver) binary(n *ast.BinaryNode) {
 		v.refuse(n, "ranges (`..`) are not part of the language", "compare with <= and >=")
 		return
 	case "??":
-		v.refuse(n, "`??` is not part of the language", `every word always has a value: an absent text is "" and an absent number 0`)
-		return
+		if !isState(n.Left) {
+			v.refuse(n, "only state.* can be unset: `??` stands behind it", `every other word always has a value: an absent text is "" and an absent number 0`)
+			return
+		}
+	case "==", "!=":
+		if _, none := n.Right.(*ast.NilNode); none && isState(n.Left) {
+			v.walk(n.Left)
+			return
+		}
 	case "matches":
 		if !v.constantText(n.Right) {
 			v.fail(n.Right, "dynamic-pattern", "the pattern of matches must be written out", `write it in quotes, or use like(text, "NIFTY*")`)
@@ -107,15 +114,19 @@ func (v *resolver) constantText(n ast.Node) bool {
 	return len(path) == 2 && path[0] == "vars"
 }
 
+// isState says whether a node is a word of memory, which may be unset.
+func isState(n ast.Node) bool {
+	path := pathOf(n)
+	return len(path) == 2 && path[0] == "state"
+}
+
 // root is a word without a dot.
 func (v *resolver) root(n *ast.IdentifierNode) {
 	name := n.Value
 	lower := strings.ToLower(name)
 	switch {
-	case slices.Contains(roots, name), name == "vars", name == "action", name == "steps":
+	case slices.Contains(roots, name), name == "vars", name == "state", name == "action", name == "steps":
 		v.fail(n, "bare-family", name+" stands for many words", "write one of them, such as "+v.exampleOf(name))
-	case slices.Contains(laterWords, name):
-		v.notYet(n, name+".*")
 	case name == "env":
 		v.envHere(n)
 	case lower == "true" || lower == "yes" || lower == "on":
@@ -137,7 +148,7 @@ func (v *resolver) hintForRoot(name string) string {
 			return fmt.Sprintf("a text stands in quotes: %q", name)
 		}
 	}
-	for _, root := range []string{"order", "event", "group", "position", "instrument", "account"} {
+	for _, root := range []string{"order", "event", "group", "position", "day", "instrument", "account"} {
 		if _, ok := families[root].fields[name]; ok {
 			return "did you mean " + root + "." + name + "?"
 		}
@@ -145,7 +156,7 @@ func (v *resolver) hintForRoot(name string) string {
 	if _, ok := v.e.scope.vars[name]; ok {
 		return "did you mean vars." + name + "?"
 	}
-	if near := nearest(name, append(slices.Clone(roots), "vars", "action", "steps")); near != "" {
+	if near := nearest(name, append(slices.Clone(roots), "vars", "state", "action", "steps")); near != "" {
 		return "did you mean " + near + "?"
 	}
 	return fmt.Sprintf("a word has a dot (order.status); a text stands in quotes: %q", name)
@@ -158,6 +169,8 @@ func (v *resolver) exampleOf(root string) string {
 			return "vars." + v.e.scope.varList[0]
 		}
 		return "vars.stop_pct"
+	case "state":
+		return "state.count"
 	case "action":
 		return "action.order_id"
 	case "steps":

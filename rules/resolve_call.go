@@ -19,11 +19,8 @@ func (v *resolver) call(n *ast.CallNode) {
 	name := callee.Value
 	f, ok := functionNamed(name)
 	switch {
-	case slices.Contains(laterFunctions, name):
-		v.notYet(n, name+"()")
-		return
-	case v.e.scope.only == onlyVars && ok && len(f.hidden) > 0:
-		v.fail(n, "not-here", name+"() reads the group, which is not known here", "only vars and ${env.NAME} can be read here")
+	case v.e.scope.only == onlyVars && ok && (len(f.hidden) > 0 || name == recentName):
+		v.fail(n, "not-here", name+"() reads what happens, which is not known here", "only vars and ${env.NAME} can be read here")
 		return
 	case !ok:
 		v.failAt(callee.Location().From, callee.Location().To, "unknown-function", "unknown function "+name, v.functionHint(name))
@@ -33,6 +30,10 @@ func (v *resolver) call(n *ast.CallNode) {
 		return
 	}
 	v.e.read.function(name)
+	if name == recentName {
+		v.recent(n)
+		return
+	}
 	for _, h := range f.hidden {
 		v.e.read.word(h)
 	}
@@ -51,11 +52,14 @@ func takes(f function) string {
 	case f.max == 1:
 		return "one value"
 	}
+	if f.min != f.max {
+		return strconv.Itoa(f.min) + " or " + strconv.Itoa(f.max) + " values"
+	}
 	return strconv.Itoa(f.max) + " values"
 }
 
 func (v *resolver) functionHint(name string) string {
-	if near := nearest(name, append(functionNames(), laterFunctions...)); near != "" {
+	if near := nearest(name, functionNames()); near != "" {
 		return "did you mean " + usageOf(near) + "?"
 	}
 	return "the functions are " + strings.Join(usages(), ", ")
@@ -102,7 +106,8 @@ func overOrders(n ast.Node) bool {
 	if b, ok := n.(*ast.BuiltinNode); ok && b.Name == "filter" && len(b.Arguments) > 0 {
 		return overOrders(b.Arguments[0])
 	}
-	return dotted(pathOf(n)) == "group.orders"
+	path := dotted(pathOf(n))
+	return path == "group.orders" || path == "event.group.orders"
 }
 
 func functionNames() []string {

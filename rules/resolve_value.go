@@ -59,7 +59,7 @@ func (v *resolver) unknownValue(n ast.Node, name, value string, list closedList)
 func (v *resolver) closedOf(n ast.Node) (string, closedList, bool) {
 	path := pathOf(n)
 	name := dotted(path)
-	key := strings.Replace(name, "event.previous.", "order.", 1)
+	key := closedKey(name)
 	if m, ok := n.(*ast.MemberNode); ok && path == nil && v.names {
 		if p, ok := m.Property.(*ast.StringNode); ok {
 			name, key = "."+p.Value, "order."+p.Value
@@ -70,6 +70,16 @@ func (v *resolver) closedOf(n ast.Node) (string, closedList, bool) {
 	}
 	list, ok := closedWords[key]
 	return name, list, ok
+}
+
+// closedKey is where the closed list of a word stands: fields of another order have those of order.
+func closedKey(name string) string {
+	for from, to := range map[string]string{"event.previous.": "order.", "event.order.": "order.", "event.group.": "group."} {
+		if rest, ok := strings.CutPrefix(name, from); ok {
+			return to + rest
+		}
+	}
+	return name
 }
 
 // checkGlob warns of `matches "NIFTY*"`: in a regular expression that is NIFT, then any number of Y.

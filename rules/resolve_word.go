@@ -26,6 +26,8 @@ func (v *resolver) member(n *ast.MemberNode) {
 	case !v.reachable(n, path):
 	case root == "vars":
 		v.variable(n, path)
+	case root == "state":
+		v.stateWord(n, path)
 	case root == "action":
 		v.actionWord(n, path, v.e.scope.action)
 	case root == "steps":
@@ -44,15 +46,13 @@ func (v *resolver) reachable(n *ast.MemberNode, path []string) bool {
 	case first == "env":
 		v.env(n, path)
 		return false
-	case slices.Contains(laterWords, first):
-		v.notYet(n, first+".*")
 	case sc.only == onlyVars && first != "vars":
 		v.fail(n, "not-here", "only vars and ${env.NAME} can be read here, not "+dotted(path), "rules read the order; this is read once, when the file is loaded")
 	case first == errorFamily && !sc.inError:
 		v.fail(n, "not-here", dotted(path)+" is known only in on_error", "of a rejected order the words are order.status_message, order.reason and order.hint")
 	case (first == "action" || first == "steps") && !sc.inSteps:
 		v.fail(n, "not-here", dotted(path)+" is known only in actions that follow another one", "in when, read order, event or group")
-	case first == "vars" || first == "action" || first == "steps" || slices.Contains(roots, first):
+	case first == "vars" || first == "state" || first == "action" || first == "steps" || slices.Contains(roots, first):
 		return true
 	default:
 		at, _ := v.e.spans.of(n)
@@ -62,7 +62,7 @@ func (v *resolver) reachable(n *ast.MemberNode, path []string) bool {
 }
 
 func (v *resolver) hintForPath(path []string) string {
-	if near := nearest(path[0], append(slices.Clone(roots), "vars", "action", "steps")); near != "" {
+	if near := nearest(path[0], append(slices.Clone(roots), "vars", "state", "action", "steps")); near != "" {
 		return "did you mean " + dotted(append([]string{near}, path[1:]...)) + "?"
 	}
 	return "the words begin with " + strings.Join(append(slices.Clone(roots), "vars"), ", ")
@@ -85,10 +85,6 @@ func (v *resolver) env(n *ast.MemberNode, path []string) {
 func (v *resolver) envHere(n ast.Node) {
 	v.fail(n, "env-here", "environment values are read only in vars, channels and guardrails",
 		"name it there (vars: { NAME: \"${env.NAME}\" }) and write vars.NAME here")
-}
-
-func (v *resolver) notYet(n ast.Node, what string) {
-	v.fail(n, "not-in-this-version", what+": not in this version", laterHint)
 }
 
 func (v *resolver) variable(n *ast.MemberNode, path []string) {

@@ -51,9 +51,11 @@ func (r *reader) readRule(n *yaml.Node) *Rule {
 	for _, list := range [][]*Step{rule.Then, rule.OnError} {
 		for _, s := range list {
 			rule.Reads = rule.Reads.or(s.reads())
+			rule.note(s.allRead())
 		}
 	}
 	rule.Reads = rule.Reads.or(rule.WhenReads)
+	r.needsOf(rule)
 	r.lint(rule, fields)
 	return rule
 }
@@ -87,12 +89,8 @@ func (r *reader) readOn(rule *Rule, n *yaml.Node, fields map[string]pair) {
 		return
 	}
 	if f.value.Kind == yaml.MappingNode && !r.skip[f.value] {
-		for i := 0; i < len(f.value.Content); i += 2 {
-			if key := f.value.Content[i]; key.Value == "schedule" {
-				r.failNode(key, "not-in-this-version", "schedule: not in this version", laterHint)
-				return
-			}
-		}
+		r.readSchedule(rule, f.value)
+		return
 	}
 	list, ok := r.list(f.value, "on", true)
 	if !ok {
@@ -119,6 +117,8 @@ func (r *reader) readKind(rule *Rule, n *yaml.Node) {
 			hint = "did you mean " + near + "?"
 		}
 		r.failNode(n, "unknown-kind", "unknown kind "+text, hint)
+	case text == string(order.KindSchedule):
+		r.failNode(n, "missing-field", "a schedule needs its time", `write on: { schedule: "12 15 * * 1-5" }`)
 	case !order.Kinds()[i].Built:
 		r.failNode(n, "not-in-this-version", "kind "+text+": not in this version", laterHint)
 	case slices.Contains(rule.On, order.Kind(text)):
@@ -132,26 +132,6 @@ func (r *reader) readKind(rule *Rule, n *yaml.Node) {
 var otherKindNames = map[string]string{"complete": "fill", "completed": "fill", "COMPLETE": "fill", "executed": "fill", "filled": "fill",
 	"update": "modified", "UPDATE": "modified", "REJECTED": "rejected", "reject": "rejected", "CANCEL": "cancelled", "CANCELLED": "cancelled",
 	"canceled": "cancelled", "cancel": "cancelled", "partial": "partial_fill", "OPEN": "open", "placed": "open", "trigger": "triggered"}
-
-func (r *reader) readTiming(rule *Rule, fields map[string]pair) {
-	if f, ok := fields["once"]; ok {
-		text, _ := r.choice(f.value, ruleTable, "once")
-		rule.Once = By(text)
-	}
-	if f, ok := fields["cooldown"]; ok {
-		rule.Cooldown, _ = r.duration(f.value, "cooldown")
-	}
-	f, ok := fields["by"]
-	if !ok {
-		return
-	}
-	if text, ok := r.choice(f.value, ruleTable, "by"); ok {
-		rule.By = By(text)
-	}
-	if _, ok := fields["cooldown"]; !ok {
-		r.failNode(f.key, "missing-field", "by says of what cooldown is, and there is no cooldown", "write cooldown: 5m too, or once: "+f.value.Value)
-	}
-}
 
 func (r *reader) readWhen(rule *Rule, fields map[string]pair) {
 	f, ok := fields["when"]
@@ -168,6 +148,18 @@ func (r *reader) readWhen(rule *Rule, fields map[string]pair) {
 		return
 	}
 	rule.condition = e
-	rule.leads = leadsOf(e)
+	if rule.After == nil { // it is asked before the condition
+		rule.leads = leadsOf(e)
+	}
 	rule.WhenReads = e.read.reads()
+	rule.note(e.read)
+}
+
+// note keeps what the rule counts with recent().
+func (r *Rule) note(all read) {
+	for _, c := range all.recents {
+		if !slices.Contains(r.Recents, c) {
+			r.Recents = append(r.Recents, c)
+		}
+	}
 }

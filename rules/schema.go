@@ -134,8 +134,14 @@ func (p Param) typeSchema() schema {
 		return schema{"enum": []any{true, false, "true", "false"}}
 	case ParamWords:
 		return one(schema{"type": []string{"string", "integer"}, "minLength": 1}, true)
+	case ParamAny:
+		return ref("scalar")
 	case ParamKinds:
-		return one(ref("kind"), true)
+		s := one(ref("kind"), true)
+		if p.Fields != nil { // or a schedule
+			return schema{"anyOf": []schema{s, objectOf(p.Fields)}}
+		}
+		return s
 	case ParamActions:
 		s := schema{"type": "array", "items": ref("action")}
 		if p.Required {
@@ -227,6 +233,9 @@ func actionSchema(specs []Spec) schema {
 
 // needs says whether a parameter is required.
 func (s Spec) needs() bool {
+	if s.Free {
+		return true
+	}
 	for _, p := range s.Params {
 		if p.Required {
 			return true
@@ -237,6 +246,9 @@ func (s Spec) needs() bool {
 
 func (s Spec) schema() schema {
 	mapping := objectOf(s.Params)
+	if s.Free {
+		mapping = schema{"type": "object", "propertyNames": schema{"pattern": identifier.String()}, "additionalProperties": ref("scalar"), "minProperties": 1}
+	}
 	var not []schema
 	for _, only := range s.OneOf {
 		for i, a := range only {

@@ -18,13 +18,14 @@ type constant struct {
 // scope is what an expression may read at its place in the file.
 type scope struct {
 	vars    map[string]constant
-	varList []string            // in the order of the file
-	steps   map[string]Spec     // earlier actions of the sequence with an id
-	action  *Spec               // the action before; nil where there is none
-	inSteps bool                // action and steps make sense here
-	inError bool                // error makes sense here
-	only    string              // "vars": nothing but constants (and env) can be read; see onlyVars
-	env     func(string) string // ${env.NAME} is allowed, and what it gives; nil: not here
+	varList []string             // in the order of the file
+	state   map[string]ParamType // what some set writes, and its type: ParamNumber, ParamText or ParamBool
+	steps   map[string]Spec      // earlier actions of the sequence with an id
+	action  *Spec                // the action before; nil where there is none
+	inSteps bool                 // action and steps make sense here
+	inError bool                 // error makes sense here
+	only    string               // "vars": nothing but constants (and env) can be read; see onlyVars
+	env     func(string) string  // ${env.NAME} is allowed, and what it gives; nil: not here
 }
 
 // onlyVars is the scope of texts outside of rules.
@@ -115,7 +116,7 @@ func lookupOf(t ParamType) (string, reflect.Type) {
 		return "$bool", reflect.TypeFor[bool]()
 	case ParamRoleList:
 		return "$list", reflect.TypeFor[[]string]()
-	case ParamText, ParamEnum, ParamDuration, ParamName:
+	case ParamAny, ParamText, ParamEnum, ParamDuration, ParamName:
 		return "$text", reflect.TypeFor[string]()
 	}
 	return "$text", reflect.TypeFor[string]()
@@ -130,6 +131,8 @@ func (b bind) Visit(node *ast.Node) {
 	switch n := (*node).(type) {
 	case *ast.MemberNode:
 		b.member(node, n)
+	case *ast.BinaryNode:
+		b.memory(node, n)
 	case *ast.CallNode:
 		callee, ok := n.Callee.(*ast.IdentifierNode)
 		if !ok {
@@ -137,6 +140,12 @@ func (b bind) Visit(node *ast.Node) {
 		}
 		f, ok := functionNamed(callee.Value)
 		if !ok {
+			return
+		}
+		if f.name == recentName {
+			if c, ok := recentOf(n); ok {
+				n.Arguments = []ast.Node{&ast.IdentifierNode{Value: "$recent"}, &ast.StringNode{Value: c.String()}}
+			}
 			return
 		}
 		for _, h := range f.hidden {
@@ -154,6 +163,9 @@ func (b bind) member(node *ast.Node, n *ast.MemberNode) {
 		}
 	case len(path) == 2 && path[0] == "env" && b.scope.env != nil:
 		ast.Patch(node, &ast.StringNode{Value: b.scope.env(path[1])})
+	case len(path) == 2 && path[0] == "state":
+		name, gives := memoryLookup(b.scope.state[path[1]])
+		replaceBy(node, name, gives, n, &ast.StringNode{Value: dotted(path)})
 	case len(path) == 2 && path[0] == "action" && b.scope.action != nil:
 		b.lookup(node, n, *b.scope.action, path)
 	case len(path) == 3 && path[0] == "steps":
@@ -165,6 +177,9 @@ func (b bind) member(node *ast.Node, n *ast.MemberNode) {
 
 func (b bind) lookup(node *ast.Node, n *ast.MemberNode, spec Spec, path []string) {
 	t, _ := spec.word(path[len(path)-1])
+	if t == ParamAny { // what a set wrote is of the type that its name has
+		t = b.scope.state[path[len(path)-1]]
+	}
 	name, gives := lookupOf(t)
 	replaceBy(node, name, gives, n, &ast.StringNode{Value: dotted(path)})
 }

@@ -89,27 +89,67 @@ type Rule struct {
 	Mode        string   // "" the service's, dry-run, live
 	Accounts    []string // none: all
 	On          []order.Kind
-	When        string // as written, on one line; "" where there is none
+	Schedule    *Schedule     // with On [schedule]
+	When        string        // as written, on one line; "" where there is none
+	For         time.Duration // 0: at once
+	After       *After        // nil: none
 	Once        By
 	Cooldown    time.Duration // 0: none
-	By          By            // of what the cooldown is
+	MaxPerDay   int           // 0: no limit
+	By          By            // of what the cooldown and the limit are
 	Then        []*Step
 	OnError     []*Step
 	HasOnError  bool // also where it is an empty list: then nothing follows a failure
 
 	Reads     Reads // of the condition and of all that its actions evaluate
 	WhenReads Reads // of the condition alone
+	Recents   []Recent
 
 	Pos       Position
 	condition *expression
 	leads     []Lead
 }
 
+// After asks for another event shortly before: of the same order, group or symbol.
+type After struct {
+	Kind   order.Kind
+	Within time.Duration
+	Of     By
+}
+
+// Remember is how far back the rules look for events of each kind (after, recent).
+func (s *Set) Remember() map[order.Kind]time.Duration {
+	out := map[order.Kind]time.Duration{}
+	for _, r := range s.rules {
+		if a := r.After; a != nil {
+			out[a.Kind] = max(out[a.Kind], a.Within)
+		}
+		for _, c := range r.Recents {
+			out[c.Kind] = max(out[c.Kind], c.Within)
+		}
+	}
+	return out
+}
+
+// Needs is what must be known before some rule can be decided: all of them together.
+func (s *Set) Needs() Reads {
+	var out Reads
+	for _, r := range s.rules {
+		out = out.or(r.Reads)
+	}
+	return out
+}
+
+// Listens says whether some rule listens to events of this kind.
+func (s *Set) Listens(k order.Kind) bool {
+	return slices.ContainsFunc(s.rules, func(r *Rule) bool { return r.Enabled && r.Listens(k) })
+}
+
 // Listens says whether the rule is decided on events of this kind.
 func (r *Rule) Listens(k order.Kind) bool { return slices.Contains(r.On, k) }
 
-// For says whether the rule is of this account.
-func (r *Rule) For(account string) bool {
+// Concerns says whether the rule is of this account.
+func (r *Rule) Concerns(account string) bool {
 	return len(r.Accounts) == 0 || slices.Contains(r.Accounts, account)
 }
 

@@ -15,6 +15,7 @@ const (
 	ParamDuration ParamType = "duration"
 	ParamRoleList ParamType = "roles"
 	ParamName     ParamType = "name" // a channel
+	ParamAny      ParamType = "any"  // an expression of any type: a number, a text, true or false
 )
 
 // The types that fields of the file and of rules have besides (declare.go); all are literals.
@@ -47,10 +48,22 @@ type Param struct {
 	Example  string   // as it would be written; "": one that fits the type
 	Fields   []Param  // of a Mapping
 	Enum     []string // the words of an Enum
+	Words    []string // of a Text: what it can be; a literal is checked when the file is read
 	Unit     string
 	Doc      string
 	Later    []string // "" entry: the whole parameter is refused as not in this version; else these Enum words are
 }
+
+// Unit is what an action with `of:` runs once for.
+type Unit string
+
+// The units. UnitNone is of actions that need none of them; with `of:` they run once for each group.
+const (
+	UnitNone     Unit = ""
+	UnitGroup    Unit = "group"
+	UnitOrder    Unit = "order"
+	UnitPosition Unit = "position"
+)
 
 // Spec declares one action.
 type Spec struct {
@@ -63,6 +76,10 @@ type Spec struct {
 	OneOf [][]string
 	// AddsRisk: guardrails, pause and approval may hold it back.
 	AddsRisk bool
+	// Free: every name is a parameter, whose value is an expression of any type (set).
+	Free bool
+	// On says of what the action is: group, order, position, or "" where it needs none of them.
+	On Unit
 	// Later: part of the language, refused by name in this version.
 	Later bool
 	// Results are words of action.* beside the parameters (order_id, quantity …), each with its type.

@@ -3,7 +3,7 @@ package rules
 // testSpecs are the actions as rules.md lists them; actions.Builtin() is not imported here.
 func testSpecs() []Spec {
 	return []Spec{
-		{Name: "place_stop_loss", Params: []Param{
+		{Name: "place_stop_loss", On: UnitGroup, Params: []Param{
 			{Name: "trigger_price", Type: ParamPrice, Required: true},
 			{Name: "limit_price", Type: ParamPrice},
 			{Name: "limit_offset", Type: ParamPrice},
@@ -16,14 +16,14 @@ func testSpecs() []Spec {
 			{Name: "if_unfilled", Type: ParamEnum, Enum: []string{"reprice", "exit", "leave"}, Later: []string{""}},
 		}, OneOf: [][]string{{"limit_price", "limit_offset"}}, Results: []Param{
 			{Name: "order_id", Type: ParamText}, {Name: "quantity", Type: ParamQuantity}}},
-		{Name: "place_target", Params: []Param{
+		{Name: "place_target", On: UnitGroup, Params: []Param{
 			{Name: "price", Type: ParamPrice, Required: true},
 			{Name: "quantity", Type: ParamQuantity},
 			{Name: "per", Type: ParamEnum, Default: "group", Enum: []string{"group", "fill"}},
 		}, Results: []Param{{Name: "order_id", Type: ParamText}}},
-		{Name: "cancel_siblings", Params: []Param{{Name: "roles", Type: ParamRoleList}}},
-		{Name: "cancel_order"},
-		{Name: "exit_position", Params: []Param{{Name: "quantity", Type: ParamQuantity, Later: []string{""}}}},
+		{Name: "cancel_siblings", On: UnitGroup, Params: []Param{{Name: "roles", Type: ParamRoleList}}},
+		{Name: "cancel_order", On: UnitOrder},
+		{Name: "exit_position", On: UnitPosition, Params: []Param{{Name: "quantity", Type: ParamQuantity, Later: []string{""}}}},
 		{Name: "telegram", Short: "text", Params: []Param{
 			{Name: "to", Type: ParamName},
 			{Name: "text", Type: ParamText, Required: true},
@@ -32,12 +32,17 @@ func testSpecs() []Spec {
 		}},
 		{Name: "log", Short: "text", Params: []Param{{Name: "text", Type: ParamText, Required: true}}},
 		{Name: "test_risk", AddsRisk: true, Params: []Param{{Name: "wait", Type: ParamDuration, Default: "5s"}, {Name: "weight", Type: ParamNumber}}},
-		{Name: "place_order", Later: true, AddsRisk: true},
-		{Name: "modify_order", Later: true},
+		{Name: "place_order", AddsRisk: true, Params: []Param{
+			{Name: "tradingsymbol", Type: ParamText, Required: true},
+			{Name: "transaction_type", Type: ParamText, Required: true, Words: []string{"BUY", "SELL"}},
+			{Name: "quantity", Type: ParamQuantity, Required: true},
+			{Name: "account", Type: ParamText, Later: []string{""}},
+		}},
+		{Name: "modify_order", On: UnitOrder, Params: []Param{{Name: "price", Type: ParamPrice}}},
 		{Name: "notify", Later: true},
 		{Name: "webhook", Later: true},
-		{Name: "set", Later: true},
-		{Name: "pause", Later: true},
+		{Name: "set", Free: true},
+		{Name: "pause"},
 		{Name: "kill", Later: true},
 	}
 }

@@ -18,9 +18,11 @@ type Step struct {
 	Action string
 	Spec   Spec
 	Pos    Position
+	Of     Of // whose open groups, orders or positions it runs for; "" the event's own
 
 	rule    string
 	guard   *expression // if:
+	where   *expression // where:
 	params  []param     // those that were written, in the order of the spec
 	channel string      // of a Name that was not written
 }
@@ -45,6 +47,22 @@ func (s *Step) Enabled(w *Words) (bool, error) {
 	b, _ := v.(bool)
 	return b, nil
 }
+
+// Where decides whether the step runs for one of those that `of:` names; without a `where:` it is true.
+func (s *Step) Where(w *Words) (bool, error) {
+	if s.where == nil {
+		return true, nil
+	}
+	v, err := s.where.value(w)
+	if err != nil {
+		return false, &EvalError{s.rule, "where", oneLine(s.where.source.String()), err}
+	}
+	b, _ := v.(bool)
+	return b, nil
+}
+
+// Reads is what must be known before the step can be evaluated.
+func (s *Step) Reads() Reads { return s.reads() }
 
 // IfReads says whether the step's `if:` reads a word, such as error.type.
 func (s *Step) IfReads(word string) bool { return s.guard != nil && s.guard.read.words[word] }
@@ -94,7 +112,7 @@ func (s *Step) defaultOf(p Param) (any, bool) {
 		return v, err == nil
 	case ParamText, ParamEnum, ParamName:
 		return p.Default, true
-	case ParamRoleList:
+	case ParamRoleList, ParamAny:
 		return nil, false
 	}
 	return nil, false
@@ -125,6 +143,9 @@ const (
 
 // typed turns what an expression gave into what the parameter's type needs.
 func (p *param) typed(v any) (any, error) {
+	if p.spec.Type == ParamAny {
+		return memorable(v)
+	}
 	if p.spec.Type == ParamBool {
 		b, ok := v.(bool)
 		if !ok {

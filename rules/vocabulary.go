@@ -3,6 +3,7 @@ package rules
 import (
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"backstop/engine/order"
@@ -29,6 +30,9 @@ func readFamilies() (map[string]family, []string) {
 		f := words.Field(i)
 		if f.Type.Kind() == reflect.Struct {
 			name := f.Tag.Get("expr")
+			if strings.HasPrefix(name, "$") {
+				continue
+			}
 			names = append(names, name)
 			readFamily(out, name, f.Type)
 		}
@@ -49,9 +53,6 @@ func readFamily(out map[string]family, path string, t reflect.Type) {
 	}
 	out[path] = fam
 }
-
-// laterWords are roots of the language that this version has not.
-var laterWords = []string{"day", "state"}
 
 // closedList is all values that a word can have. Own lists are Backstop's: another value is an error. The
 // others are the broker's: another value is a warning.
@@ -125,6 +126,7 @@ func WordList() []WordDoc {
 	}
 	out = append(out,
 		WordDoc{"vars.NAME", "any", "", "vars.stop_pct", "your constants, of the type that you wrote"},
+		WordDoc{"state.NAME", "any", "", "state.losses ?? 0", "what `set` remembers; unset is nil"},
 		WordDoc{"action.NAME", "any", "", "action.trigger_price", "a parameter or result of the action before, in then and on_error"},
 		WordDoc{"steps.ID.NAME", "any", "", "steps.stop.order_id", "the same of an earlier action that carries this id"})
 	for _, f := range functions {
@@ -153,6 +155,9 @@ func typeName(t reflect.Type) string {
 	case reflect.Slice, reflect.Array, reflect.Map:
 		return "list"
 	case reflect.Struct:
+		if t == reflect.TypeFor[GroupWords]() {
+			return "group"
+		}
 		return "order"
 	default:
 		return "any"
@@ -164,7 +169,7 @@ func isDottedWord(path []string) bool {
 	if len(path) < 2 {
 		return false
 	}
-	if slices.Contains([]string{"vars", "action", "steps", "env"}, path[0]) || slices.Contains(laterWords, path[0]) {
+	if slices.Contains([]string{"vars", "state", "action", "steps", "env"}, path[0]) {
 		return true
 	}
 	if fam, ok := families[path[0]]; ok {

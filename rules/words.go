@@ -11,6 +11,7 @@ type Words struct {
 	Order      OrderWords      `expr:"order"`
 	Group      GroupWords      `expr:"group"`
 	Position   PositionWords   `expr:"position"`
+	Day        DayWords        `expr:"day"`
 	Instrument InstrumentWords `expr:"instrument"`
 	Account    AccountWords    `expr:"account"`
 	// Action holds the parameters, as evaluated, of the action before this one in the sequence, and its
@@ -18,6 +19,18 @@ type Words struct {
 	Action map[string]any            `expr:"action"`
 	Steps  map[string]map[string]any `expr:"steps"`
 	Error  ErrorWords                `expr:"error"` // in on_error only
+	State  map[string]any            `expr:"state"` // what set remembers: float64, string or bool; absent where nothing was set
+	Clock  ClockWords                `expr:"$clock"`
+	Recent map[string]int            `expr:"$recent"` // how many, by Recent.String
+}
+
+// ClockWords are what is_open(), minutes_to_close() and time_of_day() give, of the event's exchange (NSE where it
+// has none). Expressions can't name them.
+type ClockWords struct {
+	TimeOfDay string  `expr:"time_of_day"` // HH:MM, IST
+	Open      bool    `expr:"open"`
+	Session   bool    `expr:"session"` // the exchange has a session today
+	Minutes   float64 `expr:"minutes"` // to its end; negative after it
 }
 
 // EventWords is what happened.
@@ -30,6 +43,8 @@ type EventWords struct {
 	FillPrice    float64    `expr:"fill_price" unit:"rupees" example:"120" doc:"the average price of this fill alone"`
 	Previous     OrderWords `expr:"previous" example:"event.previous.status" doc:"a field of the order as it was before the event"`
 	Confirmed    bool       `expr:"confirmed" example:"true" doc:"the broker's own channel has shown it"`
+	Order        OrderWords `expr:"order" example:"event.order.tradingsymbol" doc:"the event's own order, where of: makes order another one"`
+	Group        GroupWords `expr:"group" example:"event.group.side" doc:"the event's own group, where of: makes group another one"`
 }
 
 // OrderWords carries Kite's own field names and what Backstop derives.
@@ -95,6 +110,18 @@ type PositionWords struct {
 	AveragePrice float64 `expr:"average_price" unit:"rupees" example:"120" doc:"of what is open"`
 	RealizedPnL  float64 `expr:"realized_pnl" unit:"rupees" example:"0" doc:"of today, before charges"`
 	DayQuantity  int     `expr:"day_quantity" unit:"units" example:"75" doc:"of today's fills, signed"`
+}
+
+// DayWords is of the account's trading day, before charges.
+type DayWords struct {
+	RealizedPnL   float64 `expr:"realized_pnl" unit:"rupees" example:"1200" doc:"of what was exited today"`
+	PnL           float64 `expr:"pnl" unit:"rupees" example:"950" doc:"the same with what is open, at the last prices"`
+	Orders        int     `expr:"orders" example:"12" doc:"orders of today, whoever placed them"`
+	Fills         int     `expr:"fills" example:"8" doc:"orders that are complete"`
+	Rejections    int     `expr:"rejections" example:"1" doc:"orders that were rejected"`
+	Cancellations int     `expr:"cancellations" example:"2" doc:"orders that were cancelled"`
+	Wins          int     `expr:"wins" example:"3" doc:"groups that went flat with a profit"`
+	Losses        int     `expr:"losses" example:"1" doc:"groups that went flat with a loss"`
 }
 
 // InstrumentWords is of the day's instruments list.

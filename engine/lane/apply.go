@@ -1,6 +1,7 @@
 package lane
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -24,6 +25,8 @@ func (l *Lane) apply(i int, in *Input) {
 		l.takeTrades(in.Trades)
 	case in.Positions != nil:
 		l.takePositions(in.Positions)
+	case in.Prices != nil:
+		l.takePrices(in.Prices.Last)
 	case in.Outcome != nil:
 		l.journalJSON(journal.InputOutcome, in.Outcome)
 		l.takeOutcome(in.Outcome)
@@ -33,7 +36,7 @@ func (l *Lane) apply(i int, in *Input) {
 	case in.Session != nil:
 		l.takeSession(in.Session)
 	case in.Rules != nil:
-		l.o.Rules = in.Rules
+		l.useRules(in.Rules)
 		l.journalJSON(journal.InputRules, in.Rules.Version())
 	case in.Control != nil:
 		l.takeControl(i, in.Control)
@@ -131,7 +134,7 @@ func (l *Lane) tie(o *order.Order) {
 		return
 	}
 	l.noteDouble(r, o)
-	link := &order.Link{Request: r.ID, Slot: r.Slot, Role: order.RoleOther}
+	link := &order.Link{Request: r.ID, Slot: r.Slot, Role: cmp.Or(r.Role, order.RoleOther), Group: r.Group, Tag: r.GroupTag, Loose: r.Slot == ""}
 	if s, ok := l.slots[r.Slot]; ok {
 		link.Role = slotRole(s.Kind)
 		link.Group = s.Group
@@ -320,19 +323,26 @@ func (l *Lane) takePositions(p *Positions) {
 	if order.DayOf(p.Began) != l.meta.Day && !l.o.Assume {
 		return // begun before midnight: what was carried in then was yesterday's
 	}
-	l.prices = map[string]order.Price{}
+	last := map[string]order.Price{}
 	var carried []order.Overnight
 	for _, row := range p.Rows {
 		if row.LastPrice > 0 {
-			l.prices[row.Instrument()] = row.LastPrice
+			last[row.Instrument()] = row.LastPrice
 		}
 		if row.Overnight != 0 {
 			carried = append(carried, order.Overnight{Key: row.Key, Quantity: row.Overnight, AveragePrice: row.AveragePrice})
 		}
 	}
+	delete(l.asked, "prices")
+	delete(l.asked, "positions again")
 	if l.book.OvernightKnown() && !l.o.Assume {
+		l.takePrices(last)
+		if l.lastPriceWanted() { // not in it: a position that is not there yet
+			l.asked["positions again"] = l.meta.Now.Add(readsLater)
+		}
 		return
 	}
+	defer l.takePrices(last)
 	l.journalJSON(journal.InputPositions, carried)
 	l.meta.Overnight, l.meta.NightsOf = carried, l.meta.Day
 	l.dirty.meta = true
@@ -351,6 +361,9 @@ func (l *Lane) takeControl(i int, c *Control) {
 	switch c.Verb {
 	case Reconcile: // a wish to read changes nothing by itself
 		l.readNow = true
+		if l.pricesWanted() {
+			l.asked["prices"] = l.meta.Now
+		}
 		return
 	case Retry, Resolve:
 		if why := l.obey(c); why != "" {

@@ -58,6 +58,15 @@ func (l *Lane) docs(c *journal.Commit) {
 		}
 		c.Docs = append(c.Docs, doc(docFired, id, at))
 	}
+	for _, name := range slices.Sorted(maps.Keys(l.dirty.memory)) {
+		c.Docs = append(c.Docs, journal.Doc{Kind: docState, ID: name, Body: encode(l.memory[name])})
+	}
+	for _, id := range slices.Sorted(maps.Keys(l.dirty.past)) {
+		c.Docs = append(c.Docs, doc(docPast, id, l.dirty.past[id]))
+	}
+	for _, id := range slices.Sorted(maps.Keys(l.dirty.clocks)) {
+		c.Docs = append(c.Docs, doc(docClock, id, l.clocks[id]))
+	}
 }
 
 // doc is a row, or its deletion where v is nil.

@@ -16,6 +16,7 @@ import (
 // decide lets every rule that listens decide one event, and begins the sequences of those that matched.
 func (l *Lane) decide(e *order.Event) {
 	l.selfTell(e)
+	l.keepEvent(e)
 	l.misses = 0
 	row := &journal.Event{ID: e.ID, Account: l.o.Account, At: e.Time, Kind: e.Kind, OrderID: e.OrderID, Group: e.Group}
 	if l.o.Rules == nil {
@@ -46,6 +47,7 @@ func (l *Lane) decide(e *order.Event) {
 		}
 	}
 	l.record(row, e)
+	l.recheck(e)
 }
 
 // facts are what the rules' leads look at. They are told to be indexed where the event's own words say the same, so
@@ -88,6 +90,9 @@ func (l *Lane) decideRule(e *order.Event, r *rules.Rule, facts rules.Facts, word
 	case !r.Enabled:
 		d.Why = "enabled"
 		return d
+	case e.Rule != "" && e.Rule != r.Name: // another rule's time
+		d.Why = "on"
+		return d
 	case len(r.Accounts) > 0 && !slices.Contains(r.Accounts, l.o.Account):
 		d.Why = "accounts"
 		return d
@@ -107,6 +112,10 @@ func (l *Lane) decideRule(e *order.Event, r *rules.Rule, facts rules.Facts, word
 		l.saveRun(&run{ID: d.ID, Event: *e, Rule: r.Name, Waits: waits, Created: l.meta.Now})
 		return d
 	}
+	if r.After != nil && !l.before(e, r.After) {
+		d.Why = "after"
+		return d
+	}
 	w := words()
 	if l.explains() {
 		l.storyExplained(Explained{d.ID, r.Name, "when", r.Explain(w)})
@@ -115,17 +124,27 @@ func (l *Lane) decideRule(e *order.Event, r *rules.Rule, facts rules.Facts, word
 	switch {
 	case err != nil:
 		d.Why = "error: " + err.Error()
-		l.say("rule "+r.Name+" "+e.ID, fmt.Sprintf("RULE ERROR %s (%s): %v. The rule did nothing for this event. Run: backstop check", r.Name, l.o.Account, err), sayOnce)
+		l.ruleError(e, r, err)
 		return d
 	case !ok:
 		d.Why = miss
 		d.Explain = l.explainMiss(r, w)
 		return d
 	}
-	why, fired := l.spent(e, r)
-	if why != "" {
-		d.Why = why
+	if r.For > 0 {
+		d.Why = whyFor
+		l.saveRun(&run{ID: d.ID, Event: *e, Rule: r.Name, Waits: whyFor, Due: e.Time.Add(r.For), Created: l.meta.Now})
 		return d
+	}
+	l.act(&d, e, r, w)
+	return d
+}
+
+// act begins the sequence of a rule that matched, unless once, cooldown or max_per_day hold it back.
+func (l *Lane) act(d *journal.Decision, e *order.Event, r *rules.Rule, w *rules.Words) {
+	why, fired := l.spent(e, r)
+	if d.Why = why; why != "" {
+		return
 	}
 	d.Matched = true
 	if x, err := json.Marshal(r.Explain(w)); err == nil {
@@ -134,9 +153,8 @@ func (l *Lane) decideRule(e *order.Event, r *rules.Rule, facts rules.Facts, word
 	for i := range r.Then {
 		d.Actions = append(d.Actions, actionID(e, r.Name, "then", i))
 	}
-	l.saveRun(&run{ID: d.ID, Event: *e, Rule: r.Name, Part: "then", Created: l.meta.Now, Fired: fired, Steps: map[string]map[string]any{},
+	l.saveRun(&run{ID: d.ID, Event: *e, Rule: r.Name, Part: "then", Created: l.meta.Now, Since: l.since(e, r), Fired: fired, Steps: map[string]map[string]any{},
 		Stands: actions.Standing{OrderID: e.OrderID, Status: e.Status, Filled: e.Filled}})
-	return d
 }
 
 // missesExplained bounds how many rules that did not match are kept with the values of their first false part, an event.
@@ -156,8 +174,8 @@ func (l *Lane) explainMiss(r *rules.Rule, w *rules.Words) []byte {
 
 // actionID is made of the event's facts and the rule, so that the same fill gives the same action wherever it
 // is decided.
-func actionID(e *order.Event, rule, part string, index int) string {
-	return actions.ID("action", e.ID, rule, part, fmt.Sprint(index))
+func actionID(e *order.Event, rule, part string, index int, site ...string) string {
+	return actions.ID(append([]string{"action", e.ID, rule, part, fmt.Sprint(index)}, site...)...)
 }
 
 // lacks is what the rule reads and nobody has told yet, or "": not known is never 0 and never false.
@@ -169,8 +187,12 @@ func (l *Lane) lacks(e *order.Event, r *rules.Rule) string {
 		return "instruments"
 	case r.Reads.Price && !l.priceKnown(e):
 		return "average_price"
-	case r.Reads.LastPrice && l.lastPrice(e.Key) == 0 && e.Key.Tradingsymbol != "" && !l.o.Assume:
-		return "last_price"
+	case r.Reads.LastPrice && l.lastPrice(e.Key) == 0 && e.Key.Tradingsymbol != "":
+		return holdsLast
+	case r.Reads.Day && !l.book.OvernightKnown():
+		return "overnight quantities"
+	case r.Reads.DayPrice:
+		return l.dayLacks(r.Reads.DayLast)
 	}
 	return ""
 }
@@ -209,7 +231,7 @@ func (l *Lane) group(layer order.Layer, k order.Key, id string) *order.Group {
 	return g
 }
 
-// spent says which of once and cooldown holds a matched rule back, or remembers that it acts now.
+// spent says which of once, cooldown and max_per_day holds a matched rule back, or remembers that it acts now.
 func (l *Lane) spent(e *order.Event, r *rules.Rule) (why string, keys []string) {
 	once, cool := "", ""
 	if r.Once != "" {
@@ -224,7 +246,19 @@ func (l *Lane) spent(e *order.Event, r *rules.Rule) (why string, keys []string) 
 			return "cooldown", nil
 		}
 	}
-	for _, key := range []string{once, cool} {
+	most := ""
+	if r.MaxPerDay > 0 {
+		for n := 1; n <= r.MaxPerDay; n++ {
+			if most = fmt.Sprintf("max %s %s %s %d", r.Name, l.meta.Day, l.scope(e, r.By), n); l.fired[most].IsZero() {
+				break
+			}
+			most = ""
+		}
+		if most == "" {
+			return "max_per_day", nil
+		}
+	}
+	for _, key := range []string{once, cool, most} {
 		if key != "" {
 			l.fired[key] = l.meta.Now
 			l.dirty.fired[key] = true
@@ -254,7 +288,7 @@ func (l *Lane) scope(e *order.Event, by rules.By) string {
 func (l *Lane) decideWaiting() bool {
 	for _, id := range sortedKeys(l.runs) {
 		run := l.runs[id]
-		if run.Waits == "" || l.o.Rules == nil {
+		if run.Waits == "" || l.o.Rules == nil || run.Waits == whyFor && !l.over(run) {
 			continue
 		}
 		r, ok := l.o.Rules.Rule(run.Rule)
@@ -265,10 +299,13 @@ func (l *Lane) decideWaiting() bool {
 		if l.lacks(&run.Event, r) != "" {
 			continue
 		}
-		delete(l.runs, id)
-		l.dirty.runs[id] = true
+		l.endRun(run)
 		l.complete(&run.Event)
 		facts, _ := l.facts(&run.Event)
+		if run.Waits == whyFor {
+			l.amend(run, l.decideFor(run, r))
+			return true
+		}
 		l.amend(run, l.decideRule(&run.Event, r, facts, func() *rules.Words { return l.words(&run.Event, nil) }))
 		return true
 	}

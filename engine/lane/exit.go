@@ -18,8 +18,8 @@ const (
 )
 
 // wishExit asks for the position to be flat.
-func (l *Lane) wishExit(run *run, rule *rules.Rule, step *rules.Step, a *actions.Action, dry bool) {
-	key := run.Event.Key
+func (l *Lane) wishExit(run *run, at site, rule *rules.Rule, step *rules.Step, a *actions.Action, dry bool) {
+	key := at.Key
 	if key.Tradingsymbol == "" {
 		l.failAction(a, &actions.Error{Class: actions.ClassRefused, Op: a.Type, Message: "the event has no position"})
 		return

@@ -6,6 +6,7 @@ import (
 	"backstop/actions"
 	"backstop/engine/journal"
 	"backstop/engine/order"
+	"backstop/rules"
 )
 
 // Lane is the state of one account. It belongs to one goroutine.
@@ -21,7 +22,17 @@ type Lane struct {
 	fired    map[string]time.Time
 	flats    map[string]bool // groups that were told flat, by cause
 	recorded map[string]bool // versions of the rules that the journal knows
+	memory   map[string]any  // state.*; never changed in place
+	past     []*happened     // what some rule looks back for, oldest first
+	clocks   map[string]*clock
 	dirty    dirty
+
+	// What follows from the rules alone.
+	needs    rules.Reads
+	remember map[order.Kind]time.Duration
+	furthest time.Duration // the longest of them
+	staleAt  time.Time     // when orders are looked at for news again
+	due      time.Time     // the next moment of a schedule; zero: not worked out
 
 	// Indexes over the above, so that a step costs what changed and not what the day holds.
 	open      map[string]bool         // requests that are not final
@@ -37,6 +48,7 @@ type Lane struct {
 	// Not kept: a new start begins with readings.
 	unheard   map[string]time.Time // orders that the book told ended, and no push yet
 	armed     bool
+	startTold bool      // that this process began
 	nights    bool      // positions were read: the overnight quantities are not assumed
 	reading   bool      // a book reading is under way
 	readBegan time.Time // when the last one was asked for, good or not
@@ -65,7 +77,8 @@ func New(o Options, snap *journal.Snapshot, now time.Time) (*Lane, error) {
 		requests: map[string]*actions.Request{}, actions: map[string]*actions.Action{}, told: map[string]*told{},
 		fired: map[string]time.Time{}, dirty: newDirty(), asked: map[string]time.Time{}, links: map[string]string{}, flats: map[string]bool{}, recorded: map[string]bool{},
 		open: map[string]bool{}, ahead: map[string]bool{}, cancelled: map[string]bool{}, hot: map[order.Key]bool{}, lasting: map[order.Key]time.Time{}, waits: map[string]bool{}, unheard: map[string]time.Time{},
-		idle: map[string]bool{}, byPlace: map[order.Key][]string{}, strays: map[order.Key][]string{}}
+		idle: map[string]bool{}, byPlace: map[order.Key][]string{}, strays: map[order.Key][]string{}, memory: map[string]any{}, clocks: map[string]*clock{}}
+	l.useRules(o.Rules)
 	if snap != nil {
 		if err := l.restore(snap); err != nil {
 			return nil, err
@@ -141,10 +154,13 @@ func (l *Lane) Step(now time.Time, grant Grant, inputs []Input) Batch {
 		}
 	}
 	l.settle(&grant)
+	l.observeLoss()
+	l.observeStale()
 	l.observeTime()
 	l.settle(&grant)
 	l.endStory()
 	l.wantReads()
+	l.forgetEvents()
 	l.commit()
 	l.prune()
 	l.batch.Wake = l.wake()
@@ -180,6 +196,7 @@ func (l *Lane) settle(grant *Grant) {
 func (l *Lane) carry() {
 	for range restful {
 		l.observe()
+		l.ring()
 		switch {
 		case len(l.queue) > 0:
 			e := l.queue[0]
@@ -234,6 +251,12 @@ func (l *Lane) rollDay(day order.Day) {
 		delete(l.flats, id)
 		l.dirty.flats[id] = true
 	}
+	for _, id := range sortedKeys(l.fired) { // longer than any cooldown; what counts within a day has it in its name
+		if l.meta.Now.Sub(l.fired[id]) > firedFor {
+			delete(l.fired, id)
+			l.dirty.fired[id] = true
+		}
+	}
 	carried := l.meta.Overnight
 	l.book.Clear()
 	l.ahead, l.idle, l.byPlace = map[string]bool{}, map[string]bool{}, map[order.Key][]string{}
@@ -247,6 +270,9 @@ func (l *Lane) rollDay(day order.Day) {
 		l.armed = false
 	}
 }
+
+// firedFor is how long it is remembered that a rule acted: longer than a cooldown can be.
+const firedFor = 8 * 24 * time.Hour
 
 // touchKey marks a place as changed by more than a fold: all of it is observed and its slots derived in this step.
 func (l *Lane) touchKey(k order.Key) {

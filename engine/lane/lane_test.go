@@ -112,6 +112,12 @@ func (d *desk) step(in ...lane.Input) lane.Batch {
 		b2 := d.lane.Step(d.now, lane.Unlimited, []lane.Input{{Delivery: &lane.Delivery{ActionID: m.ID}}})
 		d.commit(b2.Commit)
 		d.sends = append(d.sends, b2.Sends...)
+		for _, m := range b2.Messages { // delivered with the next step
+			d.tells = append(d.tells, m.Message.Text)
+			b3 := d.lane.Step(d.now, lane.Unlimited, []lane.Input{{Delivery: &lane.Delivery{ActionID: m.ID}}})
+			d.commit(b3.Commit)
+			d.sends = append(d.sends, b3.Sends...)
+		}
 	}
 	d.want.Book = d.want.Book || b.Reads.Book // wanted until it is answered
 	return b

@@ -159,10 +159,14 @@ func (l *Lane) nextPositions() time.Time {
 	if _, asked := l.asked["positions"]; asked {
 		return time.Time{}
 	}
-	if l.book.OvernightKnown() && !l.lastPriceWanted() {
+	prices, wanted := l.asked["prices"]
+	if l.book.OvernightKnown() && !l.lastPriceWanted() && !wanted {
 		return time.Time{}
 	}
 	at := l.started
+	if wanted {
+		at = prices
+	}
 	if again, ok := l.asked["positions again"]; ok {
 		at = again
 	}
@@ -182,7 +186,7 @@ func (l *Lane) morning(at time.Time) time.Time {
 
 func (l *Lane) lastPriceWanted() bool {
 	for _, r := range l.runs {
-		if r.Waits == "last_price" {
+		if r.Waits == holdsLast || r.Holds == holdsLast {
 			return true
 		}
 	}
@@ -260,6 +264,14 @@ func (l *Lane) wake() time.Time {
 	for _, at := range l.lasting {
 		sooner(at)
 	}
+	for _, r := range l.runs {
+		sooner(r.Due)
+		if r.Fan != nil {
+			sooner(r.Fan.Began.Add(longsAfter))
+		}
+	}
+	sooner(l.due)
+	sooner(l.staleAt)
 	for _, at := range l.unheard {
 		sooner(at.Add(heardLate))
 	}

@@ -360,6 +360,7 @@ func (l *Lane) refute(read *Read) {
 
 // refuteRuns ends what waits for a claim that turned out wrong.
 func (l *Lane) refuteRuns(orderID string) {
+	l.unkeepEvents(orderID)
 	for _, id := range sortedKeys(l.slots) {
 		s := l.slots[id]
 		if s.Wish == nil {
@@ -381,7 +382,11 @@ func (l *Lane) refuteRuns(orderID string) {
 		if e.OrderID != orderID || l.stands(actions.Standing{OrderID: e.OrderID, Status: e.Status, Filled: e.Filled}) {
 			continue // what the book shows stays true
 		}
-		if a, ok := l.actions[run.Action]; ok && !a.State.Final() && a.Message == nil {
+		for _, id := range run.underWay() {
+			a, ok := l.actions[id]
+			if !ok || a.State.Final() || a.Message != nil {
+				continue
+			}
 			for _, rid := range a.Requests {
 				if r := l.requests[rid]; r != nil && r.State == actions.Waiting {
 					l.set(r, actions.Skipped, actions.WhyRefuted)

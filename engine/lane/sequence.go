@@ -34,12 +34,18 @@ func (l *Lane) moveRun(run *run) bool {
 	if run.Part == "on_error" {
 		steps = rule.OnError
 	}
-	if run.Action != "" {
+	switch {
+	case run.Action != "":
 		return l.afterAction(run, rule, steps)
+	case run.Fan != nil:
+		return l.afterFan(run, rule, steps)
 	}
 	if run.Index >= len(steps) {
 		l.endRun(run)
 		return true
+	}
+	if steps[run.Index].Of != rules.OfEvent {
+		return l.startFan(run, rule, steps[run.Index])
 	}
 	if run.Holds == actions.WhyInstruments {
 		if !l.instrumentKnown(run.Event.Key) {
@@ -57,8 +63,11 @@ func (l *Lane) moveRun(run *run) bool {
 	return true
 }
 
-// holdsPrice is why a sequence does not go on: an average price that it reads is not told. Not known is never 0.
-const holdsPrice = "average_price"
+// Why a decision waits, or a sequence does not go on: a price that it reads is not told. Not known is never 0.
+const (
+	holdsPrice = "average_price"
+	holdsLast  = "last_price"
+)
 
 func (l *Lane) rule(name string) (*rules.Rule, bool) {
 	if l.o.Rules == nil {
@@ -77,7 +86,7 @@ func (l *Lane) afterAction(run *run, rule *rules.Rule, steps []*rules.Step) bool
 	switch a.State {
 	case actions.Done, actions.Planned:
 	case actions.Skipped:
-		if a.Why != actions.WhyCondition && a.Why != actions.WhyFinished && a.Why != actions.WhyCovered {
+		if a.Why != actions.WhyCondition && a.Why != actions.WhyFinished && a.Why != actions.WhyCovered && a.Why != actions.WhyNone {
 			l.endRun(run) // the sequence's ground is gone; a newer decision carries its own
 			return true
 		}
@@ -87,15 +96,25 @@ func (l *Lane) afterAction(run *run, rule *rules.Rule, steps []*rules.Step) bool
 	default:
 		return false
 	}
-	if run.Index < len(steps) {
+	if run.Index >= len(steps) {
+		l.endRun(run)
+		return true
+	}
+	l.noteStep(run, steps[run.Index], a)
+	return true
+}
+
+// noteStep gives what an action was given and gave to the actions that follow, and goes on. a is nil where no
+// action was done.
+func (l *Lane) noteStep(run *run, step *rules.Step, a *actions.Action) {
+	if a != nil {
 		run.Last = a.Args
-		if id := steps[run.Index].ID; id != "" {
-			run.Steps[id] = a.Args
+		if step.ID != "" {
+			run.Steps[step.ID] = a.Args
 		}
 	}
 	run.Index, run.Action = run.Index+1, ""
 	l.dirty.runs[run.ID] = true
-	return true
 }
 
 // onError goes on with the rule's answer to a failure. A failure inside on_error ends it: it was told.
@@ -113,17 +132,35 @@ func (l *Lane) onError(run *run, rule *rules.Rule, a *actions.Action) {
 	l.dirty.runs[run.ID] = true
 }
 
-// start evaluates one step and begins its action.
+// start begins a step's action on the event's own.
 func (l *Lane) start(run *run, rule *rules.Rule, step *rules.Step) {
-	a := &actions.Action{ID: actionID(&run.Event, rule.Name, run.Part, run.Index), Account: l.o.Account, Decision: run.ID,
-		Rule: rule.Name, Type: step.Action, Step: fmt.Sprintf("%s/%d", run.Part, run.Index), OrderID: run.Event.OrderID,
-		Created: l.meta.Now, State: actions.Waiting, Updated: l.meta.Now, Assumed: l.assumedOf(&run.Event)}
+	s := run.ownSite()
+	l.begin(run, rule, step, l.newAction(run, rule, step, s), s)
+}
+
+// newAction writes down the action of a step on a site.
+func (l *Lane) newAction(run *run, rule *rules.Rule, step *rules.Step, s site) *actions.Action {
+	a := &actions.Action{ID: actionID(&run.Event, rule.Name, run.Part, run.Index, s.name()...), Account: l.o.Account, Decision: run.ID,
+		Rule: rule.Name, Type: step.Action, Step: fmt.Sprintf("%s/%d", run.Part, run.Index), OrderID: s.OrderID,
+		Created: l.meta.Now, State: actions.Waiting, Updated: l.meta.Now, Assumed: l.assumedOf(&order.Event{OrderID: s.OrderID, Key: s.Key})}
 	l.actions[a.ID] = a
 	l.dirty.actions[a.ID] = true
 	l.storyAction(a.ID)
-	run.Action = a.ID
+	if s.own {
+		run.Action = a.ID
+	}
 	l.dirty.runs[run.ID] = true
-	w := l.words(&run.Event, run)
+	return a
+}
+
+// failStep ends a step that could not be begun.
+func (l *Lane) failStep(run *run, rule *rules.Rule, step *rules.Step, e *actions.Error) {
+	l.failAction(l.newAction(run, rule, step, run.ownSite()), e)
+}
+
+// begin evaluates a step on a site and begins its action.
+func (l *Lane) begin(run *run, rule *rules.Rule, step *rules.Step, a *actions.Action, s site) {
+	w := l.wordsAt(run, s)
 	if l.explains() {
 		l.storyExplained(Explained{run.ID, rule.Name, a.Step, step.ExplainIf(w)})
 	}
@@ -145,20 +182,28 @@ func (l *Lane) start(run *run, rule *rules.Rule, step *rules.Step) {
 	dry := l.o.Mode == DryRun || string(rule.Mode) == string(DryRun)
 	switch step.Action {
 	case "place_stop_loss":
-		l.wishStop(run, rule, a, args, dry)
+		l.wishStop(run, s, rule, a, args, dry)
 	case "place_target":
-		l.wishTarget(run, rule, a, args, dry)
+		l.wishTarget(run, s, rule, a, args, dry)
 	case "exit_position":
-		l.wishExit(run, rule, step, a, dry)
+		l.wishExit(run, s, rule, step, a, dry)
 	case "cancel_order":
-		l.cancelOrders(run, a, []string{run.Event.OrderID}, dry)
+		l.cancelOrders(run, a, []string{s.OrderID}, dry)
 	case "cancel_siblings":
-		l.cancelOrders(run, a, l.siblings(run, args), dry)
+		l.cancelOrders(run, a, l.siblings(s, args), dry)
+	case "modify_order":
+		l.modifyOrder(run, s, a, args, dry)
+	case "place_order":
+		l.placeOrder(run, s, a, args, dry)
+	case "set":
+		l.setMemory(a, args)
+	case "pause":
+		l.pause(a, dry)
 	case "telegram":
 		l.message(a, args, dry)
 	case "log":
 		text := args.Text("text")
-		l.batch.Logs = append(l.batch.Logs, Log{"info", text, []any{"rule", rule.Name, "account", l.o.Account, "order_id", run.Event.OrderID}})
+		l.batch.Logs = append(l.batch.Logs, Log{"info", text, []any{"rule", rule.Name, "account", l.o.Account, "order_id", s.OrderID}})
 		l.setAction(a, actions.Done, "")
 	default:
 		l.failAction(a, &actions.Error{Class: actions.ClassInternal, Message: "no such action in this version: " + step.Action})
@@ -194,7 +239,8 @@ func (l *Lane) failAction(a *actions.Action, e *actions.Error) {
 // placeOf is where an action acts: its event's place, or its slot's once the sequence is over.
 func (l *Lane) placeOf(a *actions.Action) (k order.Key, group string) {
 	if run, ok := l.runs[a.Decision]; ok {
-		return run.Event.Key, run.Event.Group
+		s := run.siteOf(a.ID)
+		return s.Key, s.Group
 	}
 	if s, ok := l.slots[a.Slot]; ok {
 		return s.Key, s.Group
@@ -348,16 +394,16 @@ func (l *Lane) takeWishBack(orderID string) {
 }
 
 // siblings are the other open orders of the event's group with the roles asked for: by default all exits.
-func (l *Lane) siblings(run *run, args rules.Args) []string {
-	g := l.group(order.Claimed, run.Event.Key, run.Event.Group)
+func (l *Lane) siblings(s site, args rules.Args) []string {
+	g := l.group(order.Claimed, s.Key, s.Group)
 	if g == nil {
 		return nil
 	}
 	want, given := args.Roles("roles"), args.Has("roles")
-	h := l.book.Holding(order.Claimed, run.Event.Key)
+	h := l.book.Holding(order.Claimed, s.Key)
 	var ids []string
-	for _, o := range l.book.Orders() {
-		if o.ID == run.Event.OrderID || o.Key() != run.Event.Key || h.GroupOf(o.ID) != g.ID || !o.Seen(order.Claimed).Live() {
+	for _, o := range l.book.At(s.Key) {
+		if o.ID == s.OrderID || h.GroupOf(o.ID) != g.ID || !o.Seen(order.Claimed).Live() {
 			continue
 		}
 		role := h.Role(o.ID)
@@ -411,6 +457,11 @@ func (l *Lane) refreshAction(a *actions.Action) {
 			if r.Why != "" && s == actions.Waiting {
 				whys = append(whys, r.Why)
 			}
+		}
+	}
+	if a.Type == "place_order" && len(a.Requests) == 1 {
+		if r := l.requests[a.Requests[0]]; r != nil && r.OrderID != "" && a.Args["order_id"] != r.OrderID {
+			l.echo(a, map[string]any{"order_id": r.OrderID})
 		}
 	}
 	l.changeAction(a, actions.Combine(states), strings.Join(whys, ", "))

@@ -169,7 +169,7 @@ func (l *Lane) hasOnError(a *actions.Action) bool {
 	if ok && rule.HasOnError && a.Retries > 0 {
 		return true // it had its say, and a person is at it
 	}
-	return ok && rule.HasOnError && run != nil && run.Part != "on_error" && run.Action == a.ID
+	return ok && rule.HasOnError && run != nil && run.Part != "on_error" && run.holds(a.ID)
 }
 
 func (l *Lane) losingSide(s *slot, g *order.Group) bool {

@@ -24,6 +24,7 @@ type verdict struct {
 // stages are what a request passes before it may leave, in this order. Send and record follow in engine, once
 // the claim is durable.
 var stages = []stage{
+	{"lapse", func(l *Lane, r *actions.Request, _ *Grant) verdict { return l.lapse(r) }},
 	{"later", func(l *Lane, r *actions.Request, _ *Grant) verdict {
 		if l.meta.Now.Before(r.NotUntil) {
 			return verdict{wait: cmp.Or(r.Why, actions.WhyBroker)}
@@ -31,10 +32,7 @@ var stages = []stage{
 		return verdict{}
 	}},
 	{"guard", func(l *Lane, r *actions.Request, _ *Grant) verdict {
-		if r.Priority == actions.PriorityRisk && l.meta.Paused {
-			return verdict{wait: actions.WhyPaused}
-		}
-		return verdict{}
+		return l.guard(r)
 	}},
 	{"finished", func(l *Lane, r *actions.Request, _ *Grant) verdict {
 		if o, ok := l.book.Order(r.Call.OrderID); ok && r.Call.Method != actions.Place && o.Seen(order.Confirmed).Terminal() {
@@ -115,10 +113,10 @@ func (l *Lane) passes(r *actions.Request, g *Grant) bool {
 	for _, s := range stages {
 		v := s.pass(l, r, g)
 		switch {
+		case r.State != actions.Waiting: // it failed there
+			return false
 		case v.skip != "":
 			l.set(r, actions.Skipped, v.skip)
-			return false
-		case r.State != actions.Waiting:
 			return false
 		case v.wait != "":
 			l.set(r, actions.Waiting, v.wait)

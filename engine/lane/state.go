@@ -1,8 +1,10 @@
 package lane
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -112,10 +114,13 @@ type run struct {
 	Event   order.Event               `json:"event"`
 	Rule    string                    `json:"rule"`
 	Waits   string                    `json:"waits,omitempty"` // not decided yet: what it waits for
+	Since   time.Time                 `json:"since,omitzero"`  // when what it answers happened: what adds risk lapses after it
+	Due     time.Time                 `json:"due,omitzero"`    // of for: when it acts, if its condition is still true
 	Row     []journal.Decision        `json:"row,omitempty"`   // what all rules said of the event, while it waits
 	Part    string                    `json:"part"`            // then, on_error
 	Index   int                       `json:"index"`
 	Action  string                    `json:"action,omitempty"` // the one under way
+	Fan     *fan                      `json:"fan,omitempty"`    // with of: the actions under way
 	Holds   string                    `json:"holds,omitempty"`  // why the next action is not begun yet
 	Last    map[string]any            `json:"last,omitempty"`
 	Steps   map[string]map[string]any `json:"steps,omitempty"`
@@ -139,6 +144,9 @@ const (
 	docRun   = "run"
 	docTold  = "told"
 	docFired = "fired"
+	docState = "state"    // one value of state.*
+	docPast  = "happened" // an event that some rule looks back for
+	docClock = "clock"    // how far a rule's schedule has come
 	docFlat  = "flat"
 )
 
@@ -149,6 +157,7 @@ func (l *Lane) restore(snap *journal.Snapshot) error {
 			return fmt.Errorf("%s %s: %w", d.Kind, d.ID, err)
 		}
 	}
+	slices.SortFunc(l.past, func(a, b *happened) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.ID, b.ID)) })
 	for i := range snap.Requests {
 		l.index(&snap.Requests[i])
 	}
@@ -217,6 +226,19 @@ func (l *Lane) restoreDoc(d journal.Doc) error {
 		l.flats[d.ID] = true
 	case journal.DocRules:
 		l.recorded[d.ID] = true
+	case docState:
+		var v any
+		err := json.Unmarshal(d.Body, &v)
+		l.memory[d.ID] = v
+		return err
+	case docPast:
+		h := &happened{}
+		l.past = append(l.past, h)
+		return json.Unmarshal(d.Body, h)
+	case docClock:
+		c := &clock{}
+		l.clocks[d.ID] = c
+		return json.Unmarshal(d.Body, c)
 	case docFired:
 		var at time.Time
 		err := json.Unmarshal(d.Body, &at)
@@ -235,11 +257,14 @@ type dirty struct {
 	told     map[string]bool
 	flats    map[string]bool
 	fired    map[string]bool
+	memory   map[string]bool
+	past     map[string]*happened // nil: forgotten
+	clocks   map[string]bool
 	requests map[string]bool
 	actions  map[string]bool
 }
 
 func newDirty() dirty {
 	return dirty{orders: map[string]bool{}, slots: map[string]bool{}, runs: map[string]bool{}, told: map[string]bool{}, flats: map[string]bool{},
-		fired: map[string]bool{}, requests: map[string]bool{}, actions: map[string]bool{}}
+		fired: map[string]bool{}, memory: map[string]bool{}, past: map[string]*happened{}, clocks: map[string]bool{}, requests: map[string]bool{}, actions: map[string]bool{}}
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"backstop/actions"
 	"backstop/engine/journal"
 	"backstop/engine/order"
 )
@@ -101,4 +102,8 @@ func (l *Lane) arm(baseline bool) {
 	}
 	l.dirty.meta = true
 	l.tellBaseline()
+	if !l.startTold && l.o.Rules != nil && l.o.Rules.Listens(order.KindStarted) {
+		l.startTold = true
+		l.emit(order.Event{ID: actions.ID("event", l.o.Account, "started", l.started.UTC().Format(time.RFC3339Nano)), Kind: order.KindStarted})
+	}
 }

@@ -13,8 +13,8 @@ import (
 const stepTicks = 5
 
 // wishStop writes what is wanted of a group's stop into its slot.
-func (l *Lane) wishStop(run *run, rule *rules.Rule, a *actions.Action, args rules.Args, dry bool) {
-	g := l.wishGroup(run, a)
+func (l *Lane) wishStop(run *run, at site, rule *rules.Rule, a *actions.Action, args rules.Args, dry bool) {
+	g := l.wishGroup(at, a)
 	if g == nil {
 		return
 	}
@@ -36,7 +36,7 @@ func (l *Lane) wishStop(run *run, rule *rules.Rule, a *actions.Action, args rule
 	s := l.slotFor(actions.SlotStop, run, g, args)
 	a.Slot = s.ID
 	w := &wish{Stands: run.Stands, Confirmed: l.stands(run.Stands), Trigger: want.Trigger, Limit: want.Limit, OrderType: want.OrderType}
-	switch why := l.mayWrite(s, run, &want, inst, args); {
+	switch why := l.mayWrite(s, run, at, &want, inst, args); {
 	case why == "same":
 		w.Keep = true
 	case why != "":
@@ -48,8 +48,8 @@ func (l *Lane) wishStop(run *run, rule *rules.Rule, a *actions.Action, args rule
 }
 
 // wishTarget writes what is wanted of a group's target into its slot.
-func (l *Lane) wishTarget(run *run, rule *rules.Rule, a *actions.Action, args rules.Args, dry bool) {
-	g := l.wishGroup(run, a)
+func (l *Lane) wishTarget(run *run, at site, rule *rules.Rule, a *actions.Action, args rules.Args, dry bool) {
+	g := l.wishGroup(at, a)
 	if g == nil {
 		return
 	}
@@ -93,8 +93,8 @@ func targetPrice(g *order.Group, inst order.Instrument, args rules.Args) (order.
 }
 
 // wishGroup is the open group that a stop or target is for; without one the action ends here.
-func (l *Lane) wishGroup(run *run, a *actions.Action) *order.Group {
-	g := l.group(order.Claimed, run.Event.Key, run.Event.Group)
+func (l *Lane) wishGroup(at site, a *actions.Action) *order.Group {
+	g := l.group(order.Claimed, at.Key, at.Group)
 	if g == nil {
 		l.failAction(a, &actions.Error{Class: actions.ClassRefused, Op: a.Type, Message: "the event has no group to stand behind",
 			Hint: "listen to partial_fill and fill of entries: order.role == \"entry\""})
@@ -125,7 +125,7 @@ func (l *Lane) lackInstrument(run *run, a *actions.Action, k order.Key) {
 			Hint: "is the symbol spelt as Kite spells it?"})
 		return
 	}
-	run.Action, run.Holds = "", actions.WhyInstruments // evaluated again when the list is there
+	run.Action, run.Fan, run.Holds = "", nil, actions.WhyInstruments // evaluated again when the list is there
 	l.setAction(a, actions.Waiting, actions.WhyInstruments)
 	l.dirty.runs[run.ID] = true
 }
@@ -227,7 +227,7 @@ func (l *Lane) evaluateAgain(s *slot, w *wish) {
 	if step == nil {
 		return
 	}
-	args, err := step.Evaluate(l.words(&run.Event, run))
+	args, err := step.Evaluate(l.wordsAt(run, run.siteOf(a.ID)))
 	if err != nil {
 		return
 	}
@@ -372,7 +372,7 @@ func (l *Lane) stopValues(g *order.Group, inst order.Instrument, args rules.Args
 }
 
 // mayWrite says why a new wish for a stop is not taken: "" takes it, "same" keeps what is there.
-func (l *Lane) mayWrite(s *slot, run *run, want *stopWish, inst order.Instrument, args rules.Args) string {
+func (l *Lane) mayWrite(s *slot, run *run, at site, want *stopWish, inst order.Instrument, args rules.Args) string {
 	have := stopWish{Trigger: s.Trigger, Limit: s.Limit, OrderType: s.OrderType}
 	if w := s.Wish; w != nil && !w.Keep {
 		have = stopWish{Trigger: w.Trigger, Limit: w.Limit, OrderType: w.OrderType}
@@ -386,7 +386,7 @@ func (l *Lane) mayWrite(s *slot, run *run, want *stopWish, inst order.Instrument
 		return ""
 	case have.Trigger == want.Trigger && have.Limit == want.Limit && have.OrderType == want.OrderType:
 		return "same"
-	case run.Rule == s.Rule && run.Event.Role == order.RoleEntry && run.Event.Fill > 0:
+	case at.own && run.Rule == s.Rule && run.Event.Role == order.RoleEntry && run.Event.Fill > 0:
 		return ""
 	}
 	step, ok := args.Price("step")

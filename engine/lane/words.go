@@ -13,7 +13,9 @@ func (l *Lane) words(e *order.Event, r *run) *rules.Words {
 	w := &rules.Words{Event: l.eventWords(e), Account: rules.AccountWords{ID: l.o.Account, Label: l.o.Label}}
 	if o, ok := l.book.Order(e.OrderID); ok {
 		w.Order = l.orderWords(o)
-		w.Order.Reason, w.Order.Hint = e.Reason, e.Hint
+		if e.Reason != "" {
+			w.Order.Reason, w.Order.Hint = e.Reason, e.Hint
+		}
 		if e.Role != order.RoleUnknown {
 			w.Order.Role, w.Order.IsExit = string(e.Role), e.Role.IsExit()
 		}
@@ -21,10 +23,11 @@ func (l *Lane) words(e *order.Event, r *run) *rules.Words {
 	if g := l.group(order.Claimed, e.Key, e.Group); g != nil {
 		w.Group = l.groupWords(g)
 	}
-	w.Position = l.positionWords(e.Key)
-	if i, ok := l.instrument(e.Key); ok {
-		w.Instrument = rules.InstrumentWords{TickSize: i.TickSize.Rupees(), LotSize: int(i.LotSize), Expiry: i.Expiry,
-			Strike: i.Strike.Rupees(), Segment: i.Segment, InstrumentType: i.Type}
+	w.Event.Order, w.Event.Group = w.Order, w.Group
+	l.placeWords(w, e.Key)
+	w.State = l.memory
+	if l.needs.Day && l.book.OvernightKnown() {
+		w.Day = l.dayWords()
 	}
 	if r != nil {
 		w.Action, w.Steps = r.Last, r.Steps
@@ -33,6 +36,20 @@ func (l *Lane) words(e *order.Event, r *run) *rules.Words {
 		}
 	}
 	return w
+}
+
+// placeWords are the words of a place: its position, instrument, session and what happened there.
+func (l *Lane) placeWords(w *rules.Words, k order.Key) {
+	w.Position = l.positionWords(k)
+	w.Instrument = rules.InstrumentWords{}
+	if i, ok := l.instrument(k); ok {
+		w.Instrument = rules.InstrumentWords{TickSize: i.TickSize.Rupees(), LotSize: int(i.LotSize), Expiry: i.Expiry,
+			Strike: i.Strike.Rupees(), Segment: i.Segment, InstrumentType: i.Type}
+	}
+	if l.needs.Clock {
+		w.Clock = l.clockWords(k.Exchange)
+	}
+	w.Recent = l.recentWords(k)
 }
 
 func (l *Lane) eventWords(e *order.Event) rules.EventWords {
@@ -85,6 +102,9 @@ func (l *Lane) orderWords(o *order.Order) rules.OrderWords {
 	w := rowWords(&row)
 	w.RemainingQuantity = int(o.Seen(order.Claimed).Remaining())
 	w.Age = age(l.meta.Now, o.FirstSeen)
+	if row.Status == order.StatusRejected || row.Status == order.StatusCancelled {
+		w.Reason, w.Hint = l.reason(&row)
+	}
 	if l.book.OvernightKnown() {
 		role := l.book.Holding(order.Claimed, o.Key()).Role(o.ID)
 		w.Role, w.IsExit = string(role), role.IsExit()

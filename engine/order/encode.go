@@ -75,6 +75,7 @@ func (e *Event) AppendJSON(b []byte) []byte {
 	w.someText("reason", e.Reason)
 	w.someText("hint", e.Hint)
 	w.someText("message", e.Message)
+	w.someText("rule", e.Rule)
 	if e.Previous != nil {
 		w.name("previous")
 		w.b = e.Previous.appendJSON(w.b)

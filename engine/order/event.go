@@ -23,5 +23,6 @@ type Event struct {
 	Reason    string    `json:"reason,omitempty"`
 	Hint      string    `json:"hint,omitempty"`
 	Message   string    `json:"message,omitempty"`
+	Rule      string    `json:"rule,omitempty"` // of schedule: whose time it is
 	Previous  *Update   `json:"previous,omitempty"`
 }

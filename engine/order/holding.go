@@ -238,7 +238,7 @@ func (h *Holding) standing(sign int64) int64 {
 // claimedRole is the role of an order that is known to belong to a group: one of ours, a cover order's leg, or
 // an order with the group's own tag; and that group, where it has fills.
 func (b *Book) claimedRole(h *Holding, o *Order, sign int64) (Role, *Group) {
-	if o.Link != nil {
+	if o.Link != nil && o.Link.Role.IsExit() { // one that was placed to enter nets like any other
 		return o.Link.Role, h.byID[o.Link.Group]
 	}
 	row := o.Row()
@@ -249,9 +249,9 @@ func (b *Book) claimedRole(h *Holding, o *Order, sign int64) (Role, *Group) {
 		}
 		return h.typeRole(o, true), g
 	}
-	if row.Tag != "" {
+	if tag := o.groupTag(); tag != "" {
 		for _, g := range h.open {
-			if g.Tag == row.Tag && g.Open() > 0 && g.Sign == -sign {
+			if g.Tag == tag && g.Open() > 0 && g.Sign == -sign {
 				return h.typeRole(o, true), g
 			}
 		}
@@ -325,7 +325,7 @@ func (h *Holding) dropFlat() {
 // enter opens a group or joins the open one with the same tag.
 func (h *Holding) enter(o *Order, sign, quantity int64, average Price, told bool) {
 	var g *Group
-	if tag := o.Row().Tag; tag != "" {
+	if tag := o.groupTag(); tag != "" {
 		for _, have := range h.open {
 			if have.Tag == tag && have.Sign == sign && have.Open() > 0 {
 				g = have
@@ -333,7 +333,7 @@ func (h *Holding) enter(o *Order, sign, quantity int64, average Price, told bool
 		}
 	}
 	if g == nil {
-		g = &Group{ID: o.ID, Key: h.Key, Sign: sign, Tag: o.Row().Tag, Baseline: true, ByOrder: map[string]int64{}}
+		g = &Group{ID: o.ID, Key: h.Key, Sign: sign, Tag: o.groupTag(), Baseline: true, ByOrder: map[string]int64{}}
 		h.begin(g)
 	}
 	g.Entries = append(g.Entries, o.ID)

@@ -23,6 +23,8 @@ type Link struct {
 	Slot    string `json:"slot,omitempty"`
 	Group   string `json:"group,omitempty"` // "" for an exit of the whole position
 	Role    Role   `json:"role"`
+	Loose   bool   `json:"loose,omitempty"` // a rule's own order: no slot keeps it, and a slot covers what it leaves
+	Tag     string `json:"tag,omitempty"`   // the group's own, of an order whose one tag at the broker is ours
 }
 
 // Told is how much of an order its events have told.
@@ -67,6 +69,15 @@ type Order struct {
 
 // Seen is one layer of the order.
 func (o *Order) Seen(l Layer) *Seen { return &o.Layers[l] }
+
+// groupTag is the tag that the order's group has: the one that a rule gave it, else the broker's. Ours names one
+// placement and no group.
+func (o *Order) groupTag() string {
+	if o.Link != nil {
+		return o.Link.Tag
+	}
+	return o.Row().Tag
+}
 
 // Row is the order as claimed, in Kite's words.
 func (o *Order) Row() *Update { return &o.Layers[Claimed].Row }

@@ -108,7 +108,7 @@ func (b *Book) cover(h *Holding) {
 		}
 		if o.Link != nil && o.Link.Group != "" {
 			if g := h.byID[o.Link.Group]; g != nil {
-				put(g, min(remaining, g.Open()), true)
+				put(g, min(remaining, g.Open()), !o.Link.Loose)
 			}
 		} else {
 			adopt := func(g *Group) {
