@@ -17,8 +17,8 @@ import (
 )
 
 func journalCommand(p *program) *cobra.Command {
-	commands := append([]*cobra.Command{journalListCommand(p), journalShowCommand(p)}, laterJournalCommands()...)
-	return parent("journal", "Read the durable record", commands...)
+	commands := append([]*cobra.Command{journalListCommand(p), journalShowCommand(p)}, journalKeepCommands(p)...)
+	return parent("journal", "Read and keep the durable record", commands...)
 }
 
 // journalLists are what journal list shows, the first by default.

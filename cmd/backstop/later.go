@@ -20,17 +20,6 @@ func laterCommands() []*cobra.Command {
 	}
 }
 
-// laterJournalCommands are those of journal.
-func laterJournalCommands() []*cobra.Command {
-	return []*cobra.Command{
-		later("export", "backstop journal list --json prints the same rows"),
-		later("import", "a new data folder begins from the broker's order book"),
-		later("verify", "backstop journal list reads the record"),
-		later("backup", "stop the service and copy the data folder"),
-		later("prune", "stop the service and move the data folder away"),
-	}
-}
-
 // laterActionsCommands are those of actions.
 func laterActionsCommands() []*cobra.Command {
 	return []*cobra.Command{

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"database/sql"
 	"errors"
 	"flag"
 	"fmt"
@@ -33,7 +34,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"code": code, "ports": ports, "ask": ask, "until": until, "keep": keep,
+			"code": code, "ports": ports, "ask": ask, "until": until, "sql": runSQL, "keep": keep,
 		},
 	})
 }
@@ -130,4 +131,13 @@ func seen(ts *testscript.TestScript, args []string) []string {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
+}
+
+// runSQL is `sql FILE STATEMENT`: it changes a store behind Backstop's back.
+func runSQL(ts *testscript.TestScript, neg bool, args []string) {
+	db, err := sql.Open("sqlite", ts.MkAbs(args[0]))
+	ts.Check(err)
+	defer db.Close()
+	_, err = db.Exec(args[1])
+	ts.Check(err)
 }

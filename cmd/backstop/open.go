@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -22,6 +23,7 @@ import (
 var stores = map[string]struct {
 	open     func(ctx context.Context, s *settings) (journal.Store, error)
 	readOnly func(ctx context.Context, s *settings) (journal.Store, error)
+	fill     func(ctx context.Context, s *settings, export io.Reader) (journal.Verified, error) // of an export, while it is empty
 }{
 	"sqlite": {
 		func(ctx context.Context, s *settings) (journal.Store, error) {
@@ -29,6 +31,9 @@ var stores = map[string]struct {
 		},
 		func(ctx context.Context, s *settings) (journal.Store, error) {
 			return sqlite.OpenReadOnly(ctx, s.text("data"))
+		},
+		func(ctx context.Context, s *settings, export io.Reader) (journal.Verified, error) {
+			return sqlite.Import(ctx, s.text("data"), export)
 		},
 	},
 }
@@ -75,12 +80,15 @@ func storeProblem(folder string, err error) error {
 		return storeFails("the data folder %s is held by another Backstop: stop that one, or name another folder with --data", folder)
 	case errors.Is(err, journal.ErrNewer):
 		return storeFails("the data folder %s was written by a newer Backstop: use that version", folder)
+	case errors.Is(err, journal.ErrDamaged):
+		return storeFails("the journal in %s is damaged (%s). The way back: restore a backup, or move the folder away and start with an empty one, "+
+			"where orders are found again by their tags; backstop journal verify names the rows (docs/journal.md)", folder, oneLine(err))
 	case errors.Is(err, fs.ErrNotExist):
 		return storeFails("there is no journal in %s yet: backstop serve makes one, or name the folder with --data", folder)
 	case errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS):
 		return storeFails("the data folder %s can't be written: give it to the user that Backstop runs as, or name another with --data (%v)", folder, err)
 	}
-	return storeFails("store: %v", err)
+	return storeFails("store: %s", oneLine(err))
 }
 
 // instrumentsFor is the day's list for a dry run: of a CSV file, else of the store where there is one, else empty.

@@ -75,7 +75,7 @@ func (sv *server) wire(accounts []account, channels notify.Registry, hours *mark
 	}
 	var err error
 	if sv.engine, err = engine.New(o); err != nil {
-		return storeFails("%v", err)
+		return storeProblem(s.text("data"), err)
 	}
 	proxies, err := postback.ParseProxies(items(s.text("trusted_proxies")))
 	if err != nil {
@@ -88,7 +88,8 @@ func (sv *server) wire(accounts []account, channels notify.Registry, hours *mark
 	}
 	info := sv.rulesInfo()
 	host, _, _ := net.SplitHostPort(s.text("admin")) // the form was checked
-	sv.console = console.New(console.Options{Store: journal.Whole(sv.store), Engine: seat{sv.engine}, Rules: func() console.RulesInfo { return info },
+	keeper, _ := sv.store.(journal.Keeper)
+	sv.console = console.New(console.Options{Store: journal.Whole(sv.store), Keeper: keeper, Engine: seat{sv.engine}, Rules: func() console.RulesInfo { return info },
 		Metrics: metrics, Version: buildOf().Version, Public: !loopback(host), AdminPassword: s.text("admin_password"), Log: sv.log})
 	return nil
 }

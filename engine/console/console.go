@@ -17,6 +17,7 @@ import (
 // Options are what New needs. Store, Engine and Rules are required.
 type Options struct {
 	Store   journal.Store
+	Keeper  journal.Keeper // prunes; nil: this store can't
 	Engine  Engine
 	Rules   func() RulesInfo
 	Metrics prometheus.Gatherer // nil: /metrics is 404
@@ -92,6 +93,7 @@ func (c *console) table() []route {
 		{path: api + "pause", doc: "no new risk; stops, exits and cancels go on", post: c.control(Pause)},
 		{path: api + "resume", doc: "ends a pause", post: c.control(Resume)},
 		{path: api + "reconcile", doc: "read the order book now", post: c.reconcile},
+		{path: api + "journal/prune", doc: "remove the days before the last keep_days", post: c.prune},
 		{path: api + "actions/{id}/retry", doc: "what failed is tried once more", post: c.word(Retry)},
 		{path: api + "actions/{id}/resolve", doc: "say what became of what is unknown or failed", post: c.word(Resolve)},
 	}

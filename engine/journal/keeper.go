@@ -12,6 +12,9 @@ import (
 // before it ends.
 var ErrOutgrown = errors.New("the reading took too long beside so many commits")
 
+// ErrNotEmpty means that an import found rows where it wants none.
+var ErrNotEmpty = errors.New("there is a journal already")
+
 // Read gives the rows of one table, in the order of their numbers (docs: of their keys). A table that can't be read
 // on is an ErrDamaged.
 type Read func(t Table, each func(Row) error) error

@@ -27,6 +27,9 @@ func (s *Store) backup(ctx context.Context, file string) (seen journal.Verified,
 	if err := s.reading(); err != nil {
 		return seen, err
 	}
+	if file, err = filepath.Abs(file); err != nil {
+		return seen, err
+	}
 	if _, err := os.Lstat(file); err == nil {
 		return seen, &fs.PathError{Op: "write", Path: file, Err: fs.ErrExist}
 	}
@@ -115,10 +118,7 @@ func publish(temp, file string) error {
 	return syncFolder(filepath.Dir(file))
 }
 
-// ErrNotEmpty means that an import found a journal in the folder.
-var ErrNotEmpty = errors.New("the folder has a journal already")
-
-// Import makes the store of a folder from an export. It fails with ErrNotEmpty where the folder has a journal with
+// Import makes the store of a folder from an export. It fails with journal.ErrNotEmpty where the folder has a journal with
 // rows, with journal.ErrLocked while a process holds it, and leaves no store where the export is not whole.
 func Import(ctx context.Context, folder string, export io.Reader) (seen journal.Verified, err error) {
 	defer func() {
@@ -182,7 +182,7 @@ func mustBeEmpty(ctx context.Context, path string) error {
 		return told(err)
 	}
 	if rows {
-		return ErrNotEmpty
+		return journal.ErrNotEmpty
 	}
 	return nil
 }

@@ -345,7 +345,7 @@ func TestImportWantsAnEmptyFolderThatNobodyHolds(t *testing.T) {
 	if err := into(held); err != nil {
 		t.Errorf("into a journal without rows: %v", err)
 	}
-	if err := into(held); !errors.Is(err, ErrNotEmpty) {
+	if err := into(held); !errors.Is(err, journal.ErrNotEmpty) {
 		t.Errorf("into a journal with rows: %v", err)
 	}
 	broken := t.TempDir()
