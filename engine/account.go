@@ -25,6 +25,7 @@ type account struct {
 	log      *slog.Logger
 	clock    func() time.Time
 	crash    crash
+	alarm    *alarm
 	alert    func(text string)
 
 	// Of the goroutine alone.
@@ -32,6 +33,7 @@ type account struct {
 	kept     []entry   // given to the next turn: what a failed one must not lose
 	wake     time.Time // when the lane wants to be stepped although nothing came
 	failures int       // turns in a row that failed
+	since    time.Time // when the first of them did
 	retryAt  time.Time // not before: the journal is given time
 	refusal  error     // why updates are refused until then
 	stopped  string    // the broken invariant that stopped the lane
@@ -173,8 +175,10 @@ func (a *account) reserve(now time.Time) *Hold {
 func (a *account) failed(now time.Time, err error, entries []entry) {
 	a.refuse(err, entries)
 	if a.failures++; a.failures == 1 {
+		a.since = now
 		a.log.Error("nothing of this step has happened; postbacks are refused until a step is durable again", "error", err)
 	}
+	a.alarm.failing(now, a.since, err)
 	a.refusal = err
 	a.retryAt = now.Add(min(retryFirst<<min(a.failures-1, 10), retryLast))
 	a.mu.Lock()
@@ -200,6 +204,7 @@ func (a *account) recovered() {
 	}
 	a.failures, a.retryAt, a.refusal = 0, time.Time{}, nil
 	a.log.Info("steps are durable again")
+	a.alarm.durable()
 	a.mu.Lock()
 	a.shown.failure = ""
 	a.mu.Unlock()

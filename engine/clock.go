@@ -44,8 +44,8 @@ func (c *clock) now() time.Time {
 	switch back := t.Sub(wall); {
 	case back > clockStep && !c.behind:
 		c.behind = true
-		c.told(fmt.Sprintf("The clock of this machine went back by %s. Backstop's own time never falls: it goes on at half its pace from %s until "+
-			"the clock has caught up. Look whether the clock is right.", back.Round(time.Second), t.Format("2006-01-02 15:04:05")))
+		c.told(fmt.Sprintf("CLOCK SET BACK (by %s): Backstop's own time never falls, so it goes on at half its pace from %s until "+
+			"this machine's clock has caught up. Look whether the clock is right.", back.Round(time.Second), t.Format("2006-01-02 15:04:05")))
 	case back <= 0:
 		c.behind = false
 	}

@@ -76,6 +76,7 @@ type Engine struct {
 	log         *slog.Logger
 	now         func() time.Time
 	crash       crash
+	alarm       *alarm
 	rules       atomic.Pointer[rules.Set]
 
 	ran     atomic.Bool
@@ -92,13 +93,12 @@ func New(o Options) (*Engine, error) {
 	if wall == nil {
 		wall = time.Now
 	}
-	clock := newClock(wall, func(text string) {
-		if o.Alert == nil {
-			e.log.Warn(text)
-			return
-		}
-		o.Alert(text)
-	})
+	tell := o.Alert
+	if tell == nil {
+		tell = func(text string) { e.log.Error(text) }
+	}
+	e.alarm = &alarm{tell: tell}
+	clock := newClock(wall, tell)
 	e.now = clock.now
 	if o.Store == nil || len(o.Accounts) == 0 {
 		return nil, errors.New("engine: a store and an account are needed")
@@ -166,7 +166,7 @@ func (e *Engine) add(ao *AccountOptions, o *Options, pacer *Pacer) error {
 	}
 	m := e.metrics.of(ao.ID)
 	a := &account{id: ao.ID, apiKey: ao.APIKey, dry: lo.Mode == lane.DryRun, inbox: newInbox(), pacer: pacer, messages: e.messages, metrics: m,
-		log: e.log.With("account", ao.ID), clock: e.now, crash: e.crash, alert: o.Alert, alerting: make(chan struct{}, 1),
+		log: e.log.With("account", ao.ID), clock: e.now, crash: e.crash, alarm: e.alarm, alert: o.Alert, alerting: make(chan struct{}, 1),
 		peeks: make(chan chan lane.View), finish: make(chan struct{}), quiet: make(chan struct{}), quieted: make(chan struct{}), done: make(chan struct{})}
 	a.turner = NewTurner(timedJournal{o.Store, m.commits, e.crash}, lo)
 	if ao.build != nil {
@@ -207,6 +207,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		go a.run()
 		around.Go(func() { a.watchSession(live, e.brokers[i]) })
 	}
+	around.Go(func() { e.inspect(live) })
 	if e.instruments != nil {
 		around.Go(func() { e.listing().run(live) })
 	}

@@ -26,6 +26,9 @@ const (
 	shutdownMax = 12 * time.Second // for what is in flight at the end; what is left is settled at the next start
 
 	alertEvery   = time.Minute      // a stopped lane is told
+	alarmAfter   = 10 * time.Second // a journal that fails for so long is told
+	alarmEvery   = 5 * time.Minute  // and again
+	inspectAfter = 2 * time.Second  // from the start: first the lanes are armed
 	sessionEvery = 30 * time.Second // a dead session is asked for
 
 	listRetryFirst = 5 * time.Second // until the list of instruments is asked for again; then doubling

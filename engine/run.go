@@ -196,7 +196,9 @@ func (a *account) tried(now time.Time, entries []entry) error {
 // release lets a durable batch take effect: answers first, then money, then the rest.
 func (a *account) release(b lane.Batch, entries []entry, hold *Hold) {
 	now := a.now()
-	a.recovered()
+	if !b.Commit.Empty() { // nothing to write is no proof that it can be
+		a.recovered()
+	}
 	a.metrics.took(&b, entries)
 	ignored := make([]string, len(entries))
 	for _, answer := range b.Answers {
