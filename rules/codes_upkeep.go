@@ -15,7 +15,7 @@ var codesOfUpkeep = []Code{
 		"Whoever reads the file can send in your name. Put it into the environment.",
 		"channels: { desk: { telegram: { token: \"123456:secret\", chat_id: \"42\" } } }", "channels: { desk: { telegram: { token: \"${env.TELEGRAM_BOT_TOKEN}\", chat_id: \"42\" } } }"},
 	{"BS705", "no-test", SeverityWarning, "No test covers the rule",
-		"There are rule tests beside the file (`*_test.yaml`), and none of them makes this rule match. A rule that is switched off needs none.",
+		"There are rule tests beside the file (`*_test.yaml`), and none of them makes this rule act. A rule that is switched off needs none.",
 		"- name: tell\n  on: rejected\n  then:\n    - log: x", "- name: tell\n  on: rejected\n  enabled: false\n  then:\n    - log: x"},
 	{"BS706", "ignores-nothing", SeverityWarning, "A comment that silences a warning silences nothing",
 		"The warning is gone, stands on another line, or is an error. A comment that is left behind would hide the next one.",

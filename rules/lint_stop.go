@@ -130,7 +130,7 @@ func (r *reader) lintTests() {
 	}
 	for _, rule := range r.set.rules {
 		if rule.Enabled && rule.Name != "" && !r.o.Tested(rule.Name) {
-			r.add(SeverityWarning, place{rule.Pos.Line, rule.Pos.Column}, len([]rune(rule.Name)), "no-test", "no test beside the file makes "+rule.Name+" match", "write one, or let `backstop test record` make it from the journal")
+			r.add(SeverityWarning, place{rule.Pos.Line, rule.Pos.Column}, len([]rune(rule.Name)), "no-test", "no test beside the file makes "+rule.Name+" act", "write one, or let `backstop test record` make it from the journal")
 		}
 	}
 }

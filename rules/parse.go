@@ -25,7 +25,7 @@ type Options struct {
 	Channels []string
 	// Reasons are the words that order.reason and error.type can have; none: they are not checked.
 	Reasons []string
-	// Tested says whether a rule test makes the rule of this name match; nil: there are no tests to look at.
+	// Tested says whether a rule test makes the rule of this name act; nil: there are no tests to look at.
 	Tested func(rule string) bool
 }
 

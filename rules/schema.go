@@ -3,6 +3,7 @@ package rules
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -32,6 +33,9 @@ func SchemaOf(title string, fields []Param, specs []Spec) []byte {
 	s["$defs"] = definitions(specs)
 	return s.json()
 }
+
+// Mapping is the JSON Schema of a mapping of these fields.
+func Mapping(fields []Param) map[string]any { return objectOf(fields) }
 
 func (s schema) json() []byte {
 	out, err := json.MarshalIndent(s, "", "  ")
@@ -164,6 +168,8 @@ func (p Param) typeSchema() schema {
 		return schema{"anyOf": []schema{{"type": "integer", "minimum": 1}, setting}}
 	case ParamGlobs:
 		return one(schema{"type": "string", "minLength": 1}, false)
+	case ParamShape:
+		return schema(maps.Clone(p.Shape))
 	case ParamHours:
 		return schema{"type": "string", "pattern": hoursForm.String()}
 	}

@@ -36,6 +36,7 @@ const (
 	ParamCount      ParamType = "count"    // a whole number above 0, or a setting that holds one
 	ParamGlobs      ParamType = "patterns" // one pattern or a list
 	ParamHours      ParamType = "hours"    // 09:20-15:00
+	ParamShape      ParamType = "shape"    // as Shape says
 )
 
 // Param declares one parameter of an action, or one field of a mapping, once: decoding, checks, schema, explain
@@ -44,11 +45,12 @@ type Param struct {
 	Name     string
 	Type     ParamType
 	Required bool
-	Default  string   // of a parameter as it would be written, of a field in words; "" for none
-	Example  string   // as it would be written; "": one that fits the type
-	Fields   []Param  // of a Mapping
-	Enum     []string // the words of an Enum
-	Words    []string // of a Text: what it can be; a literal is checked when the file is read
+	Default  string         // of a parameter as it would be written, of a field in words; "" for none
+	Example  string         // as it would be written; "": one that fits the type
+	Fields   []Param        // of a Mapping
+	Shape    map[string]any // of a Shape: its JSON Schema
+	Enum     []string       // the words of an Enum
+	Words    []string       // of a Text: what it can be; a literal is checked when the file is read
 	Unit     string
 	Doc      string
 	Later    []string // "" entry: the whole parameter is refused as not in this version; else these Enum words are

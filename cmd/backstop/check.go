@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -9,6 +10,7 @@ import (
 
 	"backstop/actions"
 	"backstop/rules"
+	"backstop/rules/rulestest"
 )
 
 func checkCommand(p *program) *cobra.Command {
@@ -36,7 +38,7 @@ warnings too), 1 for errors, 2 for a file that cannot be read.`,
 			if len(args) > 0 {
 				name = args[0]
 			}
-			set, problems, err := loadRules(name, p.env, false)
+			set, problems, err := checkRules(name, p.env)
 			if err != nil {
 				return err
 			}
@@ -61,9 +63,64 @@ func (p *program) explainCode(name string) error {
 	return nil
 }
 
-// loadRules reads a rules file. Where it cannot be read the error says so; its mistakes are problems, and the
-// set is nil where one of them is an error.
-func loadRules(name string, env environment, missingIsError bool) (*rules.Set, rules.Problems, error) {
+// checkRules reads a rules file, and looks at which of its rules the tests beside it cover.
+func checkRules(name string, env environment) (*rules.Set, rules.Problems, error) {
+	set, problems, err := loadRules(name, env, false)
+	if err != nil || set == nil {
+		return set, problems, err
+	}
+	tested, err := testedRulesOf(name, set)
+	if err != nil || tested == nil {
+		return set, problems, err
+	}
+	o := ruleOptions(env, false)
+	o.Tested = func(rule string) bool { return tested[rule] }
+	set, problems, err = rules.Load(name, o)
+	if err != nil {
+		return nil, nil, misuse("%v", err)
+	}
+	return set, problems, nil
+}
+
+// testedRulesOf are the rules that a test beside the file makes act; nil: no test file is of these rules. Files
+// with mistakes count as nothing tested: backstop test tells of them.
+func testedRulesOf(name string, set *rules.Set) (map[string]bool, error) {
+	files, err := testFiles(name, nil)
+	if err != nil {
+		return nil, err
+	}
+	var out map[string]bool
+	for _, file := range files {
+		f, problems, err := rulestest.Load(file)
+		if err != nil || !sameFile(f.Rules, name) {
+			continue
+		}
+		if out == nil {
+			out = map[string]bool{}
+		}
+		if len(problems) > 0 || len(f.Check(set)) > 0 {
+			continue
+		}
+		var coverage rulestest.Coverage
+		f.Run(set, rulestest.Options{Coverage: &coverage})
+		list, _ := coverage.Report(set)
+		for _, c := range list {
+			if c.Where == rulestest.Acts && c.True > 0 {
+				out[c.Rule] = true
+			}
+		}
+	}
+	return out, nil
+}
+
+func sameFile(a, b string) bool {
+	x, errA := os.Stat(a)
+	y, errB := os.Stat(b)
+	return errA == nil && errB == nil && os.SameFile(x, y)
+}
+
+// ruleOptions are what a rules file is checked against.
+func ruleOptions(env environment, missingIsError bool) rules.Options {
 	o := rules.Options{Specs: actions.Builtin(), Env: env.lookup, MissingEnvIsError: missingIsError}
 	for _, c := range actions.Reasons() {
 		o.Reasons = append(o.Reasons, string(c))
@@ -71,7 +128,13 @@ func loadRules(name string, env environment, missingIsError bool) (*rules.Set, r
 	if _, set := env.lookup("TELEGRAM_BOT_TOKEN"); set || !missingIsError { // else the service may have it
 		o.Channels = []string{rules.SettingsChannel}
 	}
-	set, problems, err := rules.Load(name, o)
+	return o
+}
+
+// loadRules reads a rules file. Where it cannot be read the error says so; its mistakes are problems, and the
+// set is nil where one of them is an error.
+func loadRules(name string, env environment, missingIsError bool) (*rules.Set, rules.Problems, error) {
+	set, problems, err := rules.Load(name, ruleOptions(env, missingIsError))
 	if err != nil {
 		return nil, nil, misuse("%v", err)
 	}

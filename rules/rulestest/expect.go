@@ -339,7 +339,7 @@ func (r *reader) readRefusals(n *yaml.Node) []*refusal {
 		f.rule, f.action, f.nth = splitName(p.key.Value)
 		typ := p.value
 		if p.value.Kind == yaml.MappingNode {
-			fields, _ := r.fields(p.value, "a refusal", []string{"type", "message"})
+			fields, _ := r.fields(p.value, "a refusal", refusalFields)
 			if m, ok := byName(fields, "message"); ok {
 				f.text, _ = r.text(m.value, "message")
 			}

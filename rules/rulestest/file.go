@@ -69,12 +69,6 @@ type answer struct {
 // DefaultAccount is whose orders a test is about where it says nothing.
 const DefaultAccount = "AB1234"
 
-var (
-	fileFields = []string{"rules", "account", "given", "defaults", "tests"}
-	testFields = []string{"name", "given", "steps"}
-	stepFields = []string{"after", "at", "prices", "refuse", "answers", "update", "payload", "expect", "exactly"}
-)
-
 // Load reads a test file. The error is that of reading it; what is wrong with its content are the problems.
 func Load(path string) (*File, rules.Problems, error) {
 	src, err := os.ReadFile(path)

@@ -26,12 +26,6 @@ type given struct {
 	hasPositions bool
 }
 
-var (
-	givenFields      = []string{"instruments", "positions", "prices", "state", "date", "time"}
-	instrumentFields = []string{"tick_size", "lot_size", "expiry", "strike", "segment", "instrument_type", "name", "instrument_token"}
-	positionFields   = []string{"instrument", "exchange", "tradingsymbol", "product", "quantity", "overnight_quantity", "average_price", "last_price"}
-)
-
 // over is g with the other's values where it has none.
 func (g given) over(base given) given {
 	out := base
