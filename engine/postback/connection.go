@@ -15,9 +15,10 @@ import (
 const drainedEvery = 5 * time.Millisecond
 
 // boundListener keeps the number of open connections bounded without ever closing the door to a genuine sender: when
-// all places are taken, the oldest connection that is not being answered goes. Someone who holds connections open
-// with half a request (slowloris) thus loses them first, and a broker that opens many at once in a burst loses none,
-// since its bodies come at once.
+// all places are taken, the oldest connection goes that has brought no genuine postback yet, and only where there is no
+// such one the oldest that is not being answered. Someone who holds connections open with half a request (slowloris)
+// or with nothing thus loses them first; a broker that opens many at once in a burst loses none, since its bodies come
+// at once, and the connection that it keeps for the next postback stays.
 type boundListener struct {
 	net.Listener
 	near func(netip.Addr) bool
@@ -34,6 +35,7 @@ type connection struct {
 	from      *boundListener
 	place     *list.Element // among the strangers; nil for this machine and trusted proxies
 	answering atomic.Bool   // its body is here whole and its answer not yet gone
+	genuine   atomic.Bool   // it has brought a postback whose checksum was right
 	left      sync.Once
 }
 
@@ -94,12 +96,18 @@ func (l *boundListener) admit(c net.Conn) net.Conn {
 }
 
 func (l *boundListener) oldestWaiting() *connection {
+	var idle *connection // of a genuine sender
 	for e := l.strangers.Front(); e != nil; e = e.Next() {
-		if c, ok := e.Value.(*connection); ok && !c.answering.Load() {
+		c, ok := e.Value.(*connection)
+		switch {
+		case !ok || c.answering.Load():
+		case !c.genuine.Load():
 			return c
+		case idle == nil:
+			idle = c
 		}
 	}
-	return nil
+	return idle
 }
 
 // drained waits until no connection is open any more, or most has passed. net/http's own Shutdown would drop a request
@@ -150,9 +158,10 @@ func rememberConnection(ctx context.Context, c net.Conn) context.Context {
 	return ctx
 }
 
-// beginAnswer keeps the request's connection from being closed for a newcomer.
+// beginAnswer keeps the connection of a genuine request from being closed for a newcomer.
 func beginAnswer(q *http.Request) {
 	if c, ok := q.Context().Value(connectionKey{}).(*connection); ok {
+		c.genuine.Store(true)
 		c.answering.Store(true)
 	}
 }

@@ -58,6 +58,18 @@ func TestWhenAllPlacesAreTakenTheOldestThatWaitsGoes(t *testing.T) {
 	if !raw[0].closed {
 		t.Error("the oldest stayed")
 	}
+	open[2].genuine.Store(true)
+	dial("198.51.100.5:5")
+	if raw[2].closed || !raw[3].closed {
+		t.Error("the connection of a genuine sender went before a stranger's")
+	}
+	for _, c := range open {
+		c.genuine.Store(true)
+	}
+	dial("198.51.100.6:5")
+	if !raw[2].closed {
+		t.Error("with genuine ones alone the oldest stayed")
+	}
 	for _, c := range open {
 		c.answering.Store(true)
 	}
