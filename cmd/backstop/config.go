@@ -68,6 +68,8 @@ func settingOf(key string) (setting, bool) {
 type value struct {
 	text string
 	from string // "--mode", "BACKSTOP_MODE", "backstop.yaml:3"; "" for the default
+
+	written string // as it stands in the file, where ${env.NAME} made text of it: that may be a secret, and is never shown
 }
 
 // settings are all values of one run.
@@ -111,7 +113,11 @@ func (p *program) settings(cmd *cobra.Command) (*settings, error) {
 	for _, d := range settingTable {
 		v := s.resolve(cmd, d)
 		if v.from != "" {
-			if err := d.judge(v.text); err != nil {
+			err := d.judge(v.text)
+			switch {
+			case err != nil && v.written != "":
+				return nil, misuse("%s: %s: what %s gives does not fit: write the value itself to see why", v.from, d.key, v.written)
+			case err != nil:
 				return nil, misuse("%s: %s: %s", v.from, d.key, err)
 			}
 		}
@@ -122,10 +128,10 @@ func (p *program) settings(cmd *cobra.Command) (*settings, error) {
 
 func (s *settings) resolve(cmd *cobra.Command, d setting) value {
 	if f := cmd.Flags().Lookup(d.flag); d.flag != "" && f != nil && f.Changed {
-		return value{f.Value.String(), "--" + d.flag}
+		return value{text: f.Value.String(), from: "--" + d.flag}
 	}
 	if text, ok := s.env.lookup(d.env); ok {
-		return value{text, d.env}
+		return value{text: text, from: d.env}
 	}
 	if v, ok := s.file.value(d.key); ok {
 		return v

@@ -121,7 +121,7 @@ func (f *settingsFile) parse(text []byte, env environment) error {
 			if v.Kind != yaml.MappingNode {
 				return f.wrong(v, "freeze_quantities: want NAME: QUANTITY lines")
 			}
-			f.values[key] = value{"set", f.at(v)}
+			f.values[key] = value{text: "set", from: f.at(v)}
 			return nil
 		}
 		if _, ok := settingOf(key); !ok {
@@ -131,10 +131,14 @@ func (f *settingsFile) parse(text []byte, env environment) error {
 		if err != nil {
 			return err
 		}
-		if text, err = expand(text, env); err != nil {
+		expanded, err := expand(text, env)
+		if err != nil {
 			return f.wrong(v, "%s: %v", key, err)
 		}
-		f.values[key] = value{text, f.at(v)}
+		f.values[key] = value{text: expanded, from: f.at(v)}
+		if expanded != text {
+			f.values[key] = value{text: expanded, from: f.at(v), written: text}
+		}
 		return nil
 	})
 }
@@ -213,7 +217,7 @@ func (f *settingsFile) parseAccounts(n *yaml.Node) error {
 				return f.unknown(k, accountKeys)
 			}
 			text, err := f.scalar(key, v)
-			a.values[key] = value{text, f.at(v)}
+			a.values[key] = value{text: text, from: f.at(v)}
 			return err
 		})
 		if err != nil {
