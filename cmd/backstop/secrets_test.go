@@ -165,7 +165,7 @@ func TestInvariant7NoSecretStandsAnywhere(t *testing.T) {
 		echoes[key]++
 		n := echoes[key]
 		mu.Unlock()
-		if r.URL.Path != "/instruments" && n == 2 && !strings.HasPrefix(r.URL.Path, "/paper") || r.Method == http.MethodPost && n == 1 {
+		if r.URL.Path != "/instruments" && n == 2 && r.Method == http.MethodGet || r.Method == http.MethodPost && n == 1 {
 			w.Header().Set("Content-Type", "application/json")
 			status, kind := http.StatusTooManyRequests, "NetworkException"
 			if r.Method == http.MethodPost {
