@@ -18,10 +18,12 @@ const drainedEvery = 5 * time.Millisecond
 // all places are taken, the oldest connection goes that has brought no genuine postback yet, and only where there is no
 // such one the oldest that is not being answered. Someone who holds connections open with half a request (slowloris)
 // or with nothing thus loses them first; a broker that opens many at once in a burst loses none, since its bodies come
-// at once, and the connection that it keeps for the next postback stays.
+// at once, and the connection that it keeps for the next postback stays. A newcomer has a moment to say what it brings
+// before it can be the one that goes, so that a burst of strangers doesn't push out who came in with them.
 type boundListener struct {
 	net.Listener
 	near func(netip.Addr) bool
+	now  func() time.Time
 	once sync.Once // closes it
 
 	mu        sync.Mutex // guards all below
@@ -33,6 +35,7 @@ type boundListener struct {
 type connection struct {
 	net.Conn
 	from      *boundListener
+	since     time.Time
 	place     *list.Element // among the strangers; nil for this machine and trusted proxies
 	answering atomic.Bool   // its body is here whole and its answer not yet gone
 	genuine   atomic.Bool   // it has brought a postback whose checksum was right
@@ -40,7 +43,7 @@ type connection struct {
 }
 
 func (r *Receiver) bound(l net.Listener) *boundListener {
-	return &boundListener{Listener: l, strangers: list.New(), near: func(a netip.Addr) bool {
+	return &boundListener{Listener: l, strangers: list.New(), now: time.Now, near: func(a netip.Addr) bool {
 		return !a.IsValid() || a.IsLoopback() || r.trusted(a)
 	}}
 }
@@ -66,33 +69,45 @@ func (l *boundListener) Close() (err error) {
 }
 
 func (l *boundListener) admit(c net.Conn) net.Conn {
-	admitted := &connection{Conn: c, from: l}
+	admitted := &connection{Conn: c, from: l, since: l.now()}
 	near := l.near(addressOf(c.RemoteAddr().String()))
 	l.mu.Lock()
-	var leaves *connection
+	var leave []*connection
 	switch {
 	case near && l.nears >= nearMax:
 		admitted = nil
 	case near:
 		l.nears++
-	case l.strangers.Len() >= openMax:
-		if leaves = l.oldestWaiting(); leaves == nil {
+	default:
+		leave = l.makeRoom(admitted.since)
+		if l.strangers.Len() >= openMost {
 			admitted = nil
 			break
 		}
-		l.strangers.Remove(leaves.place)
-		fallthrough
-	default:
 		admitted.place = l.strangers.PushBack(admitted)
 	}
 	l.mu.Unlock()
-	if leaves != nil {
-		_ = leaves.Close()
+	for _, c := range leave {
+		_ = c.Close()
 	}
 	if admitted == nil {
 		return nil
 	}
 	return admitted
+}
+
+// makeRoom takes out who goes for a newcomer: nobody while there are places, else who waits longest beyond the moment that
+// each has, and two of them where the moment has let in more than there are places.
+func (l *boundListener) makeRoom(now time.Time) (leave []*connection) {
+	for len(leave) < 2 && l.strangers.Len() >= openMax {
+		c := l.oldestWaiting()
+		if c == nil || now.Sub(c.since) < openGrace && l.strangers.Len() < openMost {
+			break
+		}
+		l.strangers.Remove(c.place)
+		leave = append(leave, c)
+	}
+	return leave
 }
 
 func (l *boundListener) oldestWaiting() *connection {

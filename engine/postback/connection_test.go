@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"testing"
+	"time"
 )
 
 // fakeConn is a connection from an address that only knows whether it was closed.
@@ -28,9 +29,12 @@ func TestWhenAllPlacesAreTakenTheOldestThatWaitsGoes(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := receiver(t, Options{TrustedProxies: proxies}).bound(nil)
+	clock := time.Unix(0, 0)
+	l.now = func() time.Time { return clock }
 	var raw []*fakeConn
 	var open []*connection
 	dial := func(from string) *connection {
+		clock = clock.Add(time.Millisecond)
 		f := &fakeConn{from: from}
 		raw = append(raw, f)
 		c, _ := l.admit(f).(*connection)
@@ -72,6 +76,14 @@ func TestWhenAllPlacesAreTakenTheOldestThatWaitsGoes(t *testing.T) {
 	}
 	for _, c := range open {
 		c.answering.Store(true)
+	}
+	for l.strangers.Len() < openMost {
+		last := dial("198.51.100.7:5")
+		if last == nil {
+			t.Fatal("no place, though nobody had his moment")
+		}
+		last.answering.Store(true)
+		open = append(open, last)
 	}
 	if dial("198.51.100.3:5") != nil {
 		t.Error("one more than there are places")

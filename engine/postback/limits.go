@@ -12,11 +12,13 @@ const (
 	wrongWindow = time.Minute
 	tableMax    = 4096 // addresses in each of the two halves of the table of wrong ones (about 2 MB); above: the older half goes
 	hopsMax     = 32   // addresses of X-Forwarded-For that are looked at, from the right; above: the last one counts
-	openMax     = 1024 // open connections of strangers; above: the oldest that is not being answered is closed
+	openMax     = 1024 // open connections of strangers; above: the oldest that waits is closed, if it had its moment
+	openMost    = 4096 // open connections of strangers, those in their moment too; above: the oldest that waits is closed
 	nearMax     = 4096 // open connections of this machine and of trusted proxies; above: the newcomer is closed
 
-	headerTimeout = 5 * time.Second // for a request's head; then the connection is closed
-	bodyTimeout   = 2 * time.Second // for the body; then 400. Kite itself gives up after 2 to 3 s (kite-facts 1.3)
+	openGrace     = 500 * time.Millisecond // the moment that a connection has to bring a postback
+	headerTimeout = 5 * time.Second        // for a request's head; then the connection is closed
+	bodyTimeout   = 2 * time.Second        // for the body; then 400. Kite itself gives up after 2 to 3 s (kite-facts 1.3)
 	submitTimeout = 2500 * time.Millisecond
 	writeTimeout  = 10 * time.Second
 	idleTimeout   = time.Minute
