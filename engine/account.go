@@ -42,6 +42,7 @@ type account struct {
 	closing  bool // nothing new leaves
 
 	peeks   chan chan lane.View // asks for a fresh view
+	asked   chan struct{}       // the session is another one now
 	started atomic.Bool
 	finish  chan struct{} // closed: commit what waits, and end
 	quiet   chan struct{} // closed: nothing new leaves any more

@@ -9,19 +9,32 @@ import (
 )
 
 // watchSession asks whether the account's session lives: at the start, and every 30 s while it is dead or was
-// never known. Whatever else meets a dead session (a reading, a request) tells the lane by itself.
+// never known, and when AskSession says so. Whatever else meets a dead session (a reading, a request) tells the lane by itself.
 func (a *account) watchSession(ctx context.Context, broker actions.Broker) {
-	known := false
+	known, told := false, false
 	ticker := time.NewTicker(sessionEvery)
 	defer ticker.Stop()
 	for {
-		if !known || !a.view().Session {
+		if told || !known || !a.view().Session {
 			known = a.askSession(ctx, broker) || known
 		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
+			told = false
+		case <-a.asked:
+			told = true
+		}
+	}
+}
+
+// AskSession says that the account's session is another one now (a login, a logout): it is asked for at once.
+func (e *Engine) AskSession(account string) {
+	if a := e.byID[account]; a != nil {
+		select {
+		case a.asked <- struct{}{}:
+		default: // it will be asked already
 		}
 	}
 }

@@ -16,6 +16,7 @@ type account struct {
 	apiSecret   secret
 	accessToken secret
 	baseURL     string
+	loginURL    string // "" for Kite's own
 	from        string // where it was written
 }
 
@@ -94,12 +95,13 @@ func (s *settings) account(entry accountEntry, environmentToo bool) (account, er
 		user:        entry.user,
 		apiKey:      get("api_key", environmentToo, true),
 		apiSecret:   secretOf(get("api_secret", environmentToo, true)),
-		accessToken: secretOf(get("access_token", environmentToo, true)), // until login is built nothing else brings one
+		accessToken: secretOf(get("access_token", environmentToo, false)), // else the one that login keeps
 		// The addresses count for every account that names none: whoever points the environment at a paper
 		// exchange means all of them.
-		baseURL: strings.TrimRight(cmp.Or(get("base_url", environmentToo, false), s.env["KITE_BASE_URL"], kiteBaseURL), "/"),
-		label:   get("label", false, false),
-		from:    "KITE_USER_ID",
+		baseURL:  strings.TrimRight(cmp.Or(get("base_url", environmentToo, false), s.env["KITE_BASE_URL"], kiteBaseURL), "/"),
+		loginURL: cmp.Or(get("login_url", environmentToo, false), s.env["KITE_LOGIN_URL"]),
+		label:    get("label", false, false),
+		from:     "KITE_USER_ID",
 	}
 	if entry.line > 0 {
 		a.from = "account " + a.user
@@ -112,7 +114,10 @@ func (s *settings) account(entry accountEntry, environmentToo bool) (account, er
 	case len(missing) > 0:
 		return account{}, misuse("%s (the Kite account; each stands in the README under going live)", notSet(missing))
 	}
-	return a, checkBaseURL(a)
+	if err := checkBaseURL(a); err != nil {
+		return account{}, err
+	}
+	return a, checkLoginURL(a)
 }
 
 // notSet says which variables are missing.
@@ -133,6 +138,18 @@ func checkBaseURL(a account) error {
 		return misuse("%s: base_url: must not hold a user or password", a.from)
 	case u.Scheme == "http" && !loopback(u.Hostname()):
 		return misuse("%s: base_url: http would send the access token in clear to %s: write https", a.from, u.Hostname())
+	}
+	return nil
+}
+
+// checkLoginURL refuses a login page that is none.
+func checkLoginURL(a account) error {
+	u, err := url.Parse(a.loginURL)
+	switch {
+	case a.loginURL == "":
+		return nil
+	case err != nil || u.Host == "" || u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname())) || u.User != nil || u.Fragment != "":
+		return misuse("%s: login_url: want a URL like https://kite.zerodha.com/connect/login", a.from)
 	}
 	return nil
 }

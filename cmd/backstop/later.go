@@ -15,8 +15,6 @@ func laterCommands() []*cobra.Command {
 		later("kill", "backstop pause stops new risk; exit open positions in Kite"),
 		later("adopt", "place the missing exits in Kite"),
 		later("replay", "backstop dry-run --rules NEW shows what other rules do with recorded payloads"),
-		later("login", "put the day's access token into KITE_ACCESS_TOKEN"),
-		later("logout", "remove KITE_ACCESS_TOKEN"),
 	}
 }
 

@@ -89,6 +89,7 @@ Begin with: backstop demo`,
 	root.AddCommand(
 		demoCommand(p),
 		serveCommand(p),
+		loginCommand(p), logoutCommand(p),
 		statusCommand(p), pauseCommand(p), resumeCommand(p),
 		checkCommand(p),
 		dryRunCommand(p),

@@ -39,9 +39,9 @@ var stores = map[string]struct {
 }
 
 // brokers is the registry of brokers: what an account trades at, and how its connections are closed at the end.
-var brokers = map[string]func(a account) (b actions.Broker, end func()){
-	"kite": func(a account) (actions.Broker, func()) {
-		c := kite.New(kite.Options{UserID: a.user, APIKey: a.apiKey, AccessToken: a.accessToken.reveal, BaseURL: a.baseURL})
+var brokers = map[string]func(a account, token func() string) (b actions.Broker, end func()){
+	"kite": func(a account, token func() string) (actions.Broker, func()) {
+		c := kite.New(kite.Options{UserID: a.user, APIKey: a.apiKey, AccessToken: token, BaseURL: a.baseURL})
 		return c, c.CloseIdle
 	},
 }

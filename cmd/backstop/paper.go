@@ -18,7 +18,7 @@ import (
 
 // paperOptions are the paper exchange's flags.
 type paperOptions struct {
-	listen, postbackURL                  string
+	listen, postbackURL, redirectURL     string
 	user, apiKey, apiSecret, accessToken string
 	faults, script, record               string
 	seed                                 uint64
@@ -44,6 +44,7 @@ POST /paper/price does. It stands in for Telegram too and prints the messages. I
 	f := cmd.Flags()
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8790", "address to listen on")
 	f.StringVar(&o.postbackURL, "postback-url", "", "where postbacks go (default none are sent)")
+	f.StringVar(&o.redirectURL, "redirect-url", "", "where the login page sends the browser, the app's redirect URL (default it answers the request_token)")
 	f.StringVar(&o.user, "user-id", "AB1234", "user id of the account")
 	f.StringVar(&o.apiKey, "api-key", "paper_key", "api_key of the app")
 	f.StringVar(&o.apiSecret, "api-secret", "paper_secret", "api_secret of the app")
@@ -76,6 +77,9 @@ func (p *program) paper(ctx context.Context, o paperOptions) error {
 	if u, err := url.Parse(o.postbackURL); o.postbackURL != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
 		return misuse("--postback-url: want a URL like http://127.0.0.1:8787/postback")
 	}
+	if u, err := url.Parse(o.redirectURL); o.redirectURL != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+		return misuse("--redirect-url: want a URL like http://127.0.0.1:8787/kite/callback")
+	}
 	x := paper.New(paper.Options{Now: time.Now, Seed: o.seed, UserID: o.user, APIKey: o.apiKey, APISecret: o.apiSecret,
 		AccessToken: o.accessToken, Limits: paper.KiteLimits()})
 	feed, err := o.feed(x)
@@ -94,7 +98,7 @@ func (p *program) paper(ctx context.Context, o paperOptions) error {
 	injector := paper.NewInjector(o.seed, faults)
 	postbacks := paper.NewPostbacks(x, paper.PostbackOptions{URLs: map[string]string{o.apiKey: o.postbackURL}, Injector: injector, OnSent: sent})
 	defer postbacks.Close()
-	exchange := paper.NewServer(x, paper.ServerOptions{Injector: injector, Postbacks: postbacks})
+	exchange := paper.NewServer(x, paper.ServerOptions{RedirectURLs: map[string]string{o.apiKey: o.redirectURL}, Injector: injector, Postbacks: postbacks})
 	mux := http.NewServeMux()
 	mux.Handle("/", exchange)
 	mux.Handle("/telegram/", &telegramStandIn{told: func(_, text string) {
@@ -184,13 +188,13 @@ func (p *program) introduce(o paperOptions, address string) error {
 	if o.asJSON {
 		defer p.out.flush()
 		return p.out.json(map[string]string{"base_url": base, "ws_url": socket, "user_id": o.user, "api_key": o.apiKey,
-			"api_secret": secretText, "access_token": tokenText, "postback_url": o.postbackURL, "telegram_base_url": base + "/telegram"})
+			"api_secret": secretText, "access_token": tokenText, "postback_url": o.postbackURL, "login_url": base + "/connect/login", "redirect_url": o.redirectURL, "telegram_base_url": base + "/telegram"})
 	}
 	out := p.out
 	out.line("paper exchange at %s, postbacks to %s; Ctrl-C ends it", out.bold(base), cmp.Or(o.postbackURL, "nowhere (--postback-url)"))
 	out.line("")
 	out.line("point Backstop at it:")
-	out.line("  export KITE_BASE_URL=%s KITE_WS_URL=%s", base, socket)
+	out.line("  export KITE_BASE_URL=%s KITE_WS_URL=%s KITE_LOGIN_URL=%s/connect/login", base, socket, base)
 	out.line("  export KITE_USER_ID=%s KITE_API_KEY=%s KITE_API_SECRET=%s KITE_ACCESS_TOKEN=%s", o.user, o.apiKey, secretText, tokenText)
 	out.line("  export TELEGRAM_BASE_URL=%s/telegram TELEGRAM_BOT_TOKEN=1:paper TELEGRAM_CHAT_ID=1   # messages show up here", base)
 	out.line("  export BACKSTOP_MARKET_HOURS=always")

@@ -14,6 +14,7 @@ import (
 	"backstop/engine"
 	"backstop/engine/console"
 	"backstop/engine/journal"
+	"backstop/engine/kite/session"
 	"backstop/engine/postback"
 	"backstop/rules"
 )
@@ -25,8 +26,8 @@ func serveCommand(p *program) *cobra.Command {
 		Short: "Run the service",
 		Long: `Serve receives postbacks on the public side, reads the order book, decides by the rules, and acts as the mode says.
 Every flag has a variable (BACKSTOP_MODE) and a name in backstop.yaml (mode): flag beats variable beats file.
-The account comes from KITE_USER_ID, KITE_API_KEY, KITE_API_SECRET and KITE_ACCESS_TOKEN, or several from accounts: in
-backstop.yaml; Telegram from TELEGRAM_BOT_TOKEN and TELEGRAM_CHAT_ID. It ends in good order on Ctrl-C or SIGTERM.
+The account comes from KITE_USER_ID, KITE_API_KEY and KITE_API_SECRET, or several from accounts: in backstop.yaml; its
+session from backstop login, or from KITE_ACCESS_TOKEN; Telegram from TELEGRAM_BOT_TOKEN and TELEGRAM_CHAT_ID. It ends in good order on Ctrl-C or SIGTERM.
 
 This version trades on paper only: mode live is refused unless KITE_BASE_URL is on loopback (backstop paper).`,
 		Args: arguments(0, 0, ""),
@@ -166,6 +167,8 @@ type server struct {
 	engine   *engine.Engine
 	receiver *postback.Receiver
 	console  http.Handler
+	vault    *session.Vault
+	tokens   []*sessionToken
 	closers  []func()
 	public   net.Listener
 	admin    net.Listener
@@ -191,6 +194,11 @@ func (sv *server) run(ctx context.Context) error {
 		if err := sv.engine.Run(engineContext); err != nil {
 			failed <- found("engine: %v", err)
 		}
+	}()
+	tokensWatched := make(chan struct{})
+	go func() {
+		defer close(tokensWatched)
+		sv.watchTokens(engineContext)
 	}()
 	publicContext, endPublic := context.WithCancel(ctx)
 	defer endPublic()
@@ -227,6 +235,7 @@ func (sv *server) run(ctx context.Context) error {
 	<-privateEnded
 	endEngine()
 	<-engineEnded
+	<-tokensWatched
 	if failure == nil {
 		select {
 		case failure = <-failed:

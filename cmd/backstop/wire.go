@@ -63,6 +63,7 @@ func (s *settings) channels(set *rules.Set) (notify.Registry, error) {
 // wire builds the service's parts and ties them together.
 func (sv *server) wire(accounts []account, channels notify.Registry, hours *market.Calendar) error {
 	s := sv.settings
+	sv.vault = s.vault()
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	o := engine.Options{Store: sv.store, Channels: map[string]actions.Channel(channels), Hours: hours,
@@ -82,7 +83,7 @@ func (sv *server) wire(accounts []account, channels notify.Registry, hours *mark
 		return misuse("%s: %v", s.origin("trusted_proxies"), err)
 	}
 	sv.receiver, err = postback.New(postback.Options{Doors: doors(accounts), Submit: sv.engine.SubmitSigned, TrustedProxies: proxies, Now: s.tests.now,
-		Observe: observe(metrics), Log: sv.log})
+		Login: (&logins{accounts: accounts, vault: sv.vault, now: time.Now, log: sv.log}).finish, Observe: observe(metrics), Log: sv.log})
 	if err != nil {
 		return misuse("%v", err)
 	}
@@ -96,7 +97,9 @@ func (sv *server) wire(accounts []account, channels notify.Registry, hours *mark
 
 // broker opens what an account trades at.
 func (sv *server) broker(a account) actions.Broker {
-	b, end := brokers["kite"](a)
+	t := &sessionToken{account: a, vault: sv.vault, now: time.Now, log: sv.log}
+	sv.tokens = append(sv.tokens, t)
+	b, end := brokers["kite"](a, t.current)
 	sv.closers = append(sv.closers, end)
 	return b
 }

@@ -82,6 +82,14 @@ func (c *Client) call(ctx context.Context, op string, change bool, w *wire, ask 
 	if e != nil {
 		return reply{}, e
 	}
+	return c.send(ctx, op, change, w, token, ask)
+}
+
+// send is call with a token given, "" for the one call that has none yet.
+func (c *Client) send(ctx context.Context, op string, change bool, w *wire, token string, ask func(*kiteconnect.Client)) (reply, *actions.Error) {
+	if c.bad != "" {
+		return reply{}, &actions.Error{Class: actions.ClassInternal, Op: op, Message: c.bad, Hint: "correct the settings"}
+	}
 	ctx, cancel := context.WithTimeout(ctx, c.o.Timeout)
 	defer cancel()
 	w.ctx, w.inner = ctx, c.inner

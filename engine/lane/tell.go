@@ -69,7 +69,7 @@ func (l *Lane) selfTell(e *order.Event) {
 		l.say("refuted "+e.ID, fmt.Sprintf("REFUTED %s (%s): %s. Nothing was sent on it. If it is true after all, the next reading acts.",
 			e.OrderID, l.o.Account, e.Message), sayOnce)
 	case order.KindSessionExpired:
-		l.say("session", fmt.Sprintf("SESSION DEAD (%s): %s. Updates are still taken and decided; requests wait. Log in to Kite, set the new access token, restart Backstop.",
+		l.say("session", fmt.Sprintf("SESSION DEAD (%s): %s. Updates are still taken and decided; requests wait. Log in: backstop login.",
 			l.o.Account, sentence(e.Message)), sayAgain)
 	}
 }

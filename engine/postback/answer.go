@@ -15,6 +15,7 @@ type answer struct {
 	body  []byte
 	name  string   // of one header more, "" for none
 	value []string // its value
+	page  bool     // the body is a line for a person's eyes, not JSON
 	close bool     // the connection is not used again
 }
 
@@ -29,6 +30,7 @@ const (
 var (
 	success = answer{code: http.StatusOK, body: []byte(`{"status":"success"}`)}
 
+	onlyGet        = refuse(http.StatusMethodNotAllowed, generalException, "only GET").with("Allow", http.MethodGet)
 	noLogin        = refuse(http.StatusBadRequest, inputException, "no login was begun here")
 	unreadable     = refuse(http.StatusBadRequest, inputException, "not a postback")
 	halfBody       = refuse(http.StatusBadRequest, inputException, "the body did not come whole and in time").last()
@@ -63,6 +65,12 @@ func (a answer) last() answer {
 	return a
 }
 
+// loggedIn is what the person at the browser sees. The address that led here holds what Kite sent, so nothing keeps or
+// passes it on.
+func loggedIn(text string) answer {
+	return answer{code: http.StatusOK, body: []byte(text + "\n"), page: true}
+}
+
 // malformedBody tells the check's own words, which may repeat what a stranger wrote: bounded, and without characters
 // that act on a terminal.
 func malformedBody(message string) answer {
@@ -92,12 +100,19 @@ var manyWrong = refuse(http.StatusTooManyRequests, networkException, "too many w
 // Header values that every answer shares; no append can reach into them.
 var (
 	jsonType    = []string{"application/json"}[:1:1]
+	textType    = []string{"text/plain; charset=utf-8"}[:1:1]
 	closedAfter = []string{"close"}[:1:1]
 )
 
 func (a answer) write(w http.ResponseWriter) {
 	h := w.Header()
 	h["Content-Type"] = jsonType
+	if a.page {
+		h["Content-Type"] = textType
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cache-Control", "no-store")
+	}
 	if a.name != "" {
 		h[a.name] = a.value
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -48,11 +49,25 @@ type Door struct {
 // since the broker sends only once.
 type Submit func(ctx context.Context, key string, u order.Update) (ignored string, err error)
 
+// Login finishes a login with what the broker's login page sent along with the browser. It must take a state once, and
+// answer within 9 s. An error is ErrState, or a *LoginError whose text the browser shows.
+type Login func(ctx context.Context, query url.Values) (done string, err error)
+
+// ErrState is a return from a login page that belongs to no login that was begun here.
+var ErrState = errors.New("no login was begun here")
+
+// LoginError is a login that failed; the person at the browser sees its text.
+type LoginError struct{ Text string }
+
+// Error is the text.
+func (e *LoginError) Error() string { return e.Text }
+
 // Options are a receiver's settings. Submit is needed.
 type Options struct {
 	Doors          []Door
 	Submit         Submit
 	TrustedProxies []netip.Prefix                  // whose X-Forwarded-For is believed; see ParseProxies
+	Login          Login                           // finishes a login that was begun; nil: none can begin
 	Observe        func(code int, d time.Duration) // each answer and the time from head to answer
 	Log            *slog.Logger                    // what net/http has to say (a broken accept); nil is silent
 	Now            func() time.Time                // default time.Now
@@ -63,6 +78,7 @@ type Receiver struct {
 	doors   map[string]*Door
 	only    *Door // of POST /postback: there is one key
 	submit  Submit
+	login   Login
 	proxies []netip.Prefix
 	observe func(int, time.Duration)
 	log     *slog.Logger
@@ -78,7 +94,7 @@ func New(o Options) (*Receiver, error) {
 	if o.Submit == nil {
 		return nil, errors.New("postback: no Submit")
 	}
-	r := &Receiver{doors: make(map[string]*Door, len(o.Doors)), submit: o.Submit, proxies: o.TrustedProxies,
+	r := &Receiver{doors: make(map[string]*Door, len(o.Doors)), submit: o.Submit, login: o.Login, proxies: o.TrustedProxies,
 		observe: o.Observe, log: o.Log, now: o.Now, wrong: newWrongTable()}
 	if r.now == nil {
 		r.now = time.Now
@@ -123,7 +139,7 @@ func (r *Receiver) serve(w http.ResponseWriter, q *http.Request) answer {
 	door, known := r.door(q.URL.Path)
 	switch {
 	case q.URL.Path == callbackPath:
-		return in.unread(noLogin)
+		return r.finishLogin(in)
 	case !known:
 		return in.unread(notFound)
 	case q.Method != http.MethodPost:
@@ -152,9 +168,31 @@ func (r *Receiver) serve(w http.ResponseWriter, q *http.Request) answer {
 	}
 }
 
-// callbackPath ends a login that Backstop began. No login can begin in this version, so whatever comes there has no
-// valid state.
+// callbackPath ends a login that Backstop began.
 const callbackPath = "/kite/callback"
+
+// finishLogin takes a browser's return from the login page. Whatever has no state that waits is 400, at once.
+func (r *Receiver) finishLogin(in incoming) answer {
+	if in.q.Method != http.MethodGet {
+		return in.unread(onlyGet)
+	}
+	query, err := url.ParseQuery(in.q.URL.RawQuery)
+	if r.login == nil || err != nil || len(query["state"]) != 1 {
+		return in.unread(noLogin)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), loginTimeout)
+	defer cancel()
+	done, err := r.login(ctx, query)
+	var told *LoginError
+	switch {
+	case err == nil:
+		return loggedIn(done)
+	case errors.As(err, &told):
+		return in.unread(refuse(http.StatusBadGateway, tokenException, told.Text))
+	default:
+		return in.unread(noLogin)
+	}
+}
 
 // door finds who stands behind a path; false is 404.
 func (r *Receiver) door(path string) (*Door, bool) {
