@@ -30,7 +30,6 @@ const (
 var (
 	success = answer{code: http.StatusOK, body: []byte(`{"status":"success"}`)}
 
-	onlyGet        = refuse(http.StatusMethodNotAllowed, generalException, "only GET").with("Allow", http.MethodGet)
 	noLogin        = refuse(http.StatusBadRequest, inputException, "no login was begun here")
 	unreadable     = refuse(http.StatusBadRequest, inputException, "not a postback")
 	halfBody       = refuse(http.StatusBadRequest, inputException, "the body did not come whole and in time").last()

@@ -171,7 +171,7 @@ var attacks = map[string]struct {
 	"slow heads":   {func(f *field) { f.hold(300, "POST /postback/k HTTP/1.1\r\nHost: x\r\nX: ", "a") }, nil},
 	"slow bodies":  {func(f *field) { f.hold(300, head("Content-Length: 60000\r\n\r\n"), "x") }, []int{400}},
 	"slow chunks":  {func(f *field) { f.hold(200, head("Transfer-Encoding: chunked\r\n\r\n"), "1\r\nx\r\n") }, []int{400}},
-	"silence":      {func(f *field) { f.hold(1500, "", "") }, nil},
+	"silence":      {func(f *field) { f.hold(1000, "", "") }, nil},
 	"huge heads":   {func(f *field) { f.again(func() { f.throw(head("X: ", strings.Repeat("a", 200_000), "\r\n\r\n"), 1) }) }, []int{431}},
 	"many headers": {func(f *field) { f.again(func() { f.throw(head(strings.Repeat("a: b\r\n", 5000), "\r\n"), 1) }) }, []int{431}},
 	"pipelining": {func(f *field) {

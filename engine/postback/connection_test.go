@@ -34,7 +34,7 @@ func TestWhenAllPlacesAreTakenTheOldestThatWaitsGoes(t *testing.T) {
 	var raw []*fakeConn
 	var open []*connection
 	dial := func(from string) *connection {
-		clock = clock.Add(time.Millisecond)
+		clock = clock.Add(3 * time.Millisecond)
 		f := &fakeConn{from: from}
 		raw = append(raw, f)
 		c, _ := l.admit(f).(*connection)

@@ -13,12 +13,12 @@ const (
 	tableMax    = 4096 // addresses in each of the two halves of the table of wrong ones (about 2 MB); above: the older half goes
 	hopsMax     = 32   // addresses of X-Forwarded-For that are looked at, from the right; above: the last one counts
 	openMax     = 1024 // open connections of strangers; above: the oldest that waits is closed, if it had its moment
-	openMost    = 4096 // open connections of strangers, those in their moment too; above: the oldest that waits is closed
+	openMost    = 3072 // open connections of strangers, those in their moment too; above: the oldest that waits is closed
 	nearMax     = 4096 // open connections of this machine and of trusted proxies; above: the newcomer is closed
 
-	openGrace     = 500 * time.Millisecond // the moment that a connection has to bring a postback
-	headerTimeout = 5 * time.Second        // for a request's head; then the connection is closed
-	bodyTimeout   = 2 * time.Second        // for the body; then 400. Kite itself gives up after 2 to 3 s (kite-facts 1.3)
+	openGrace     = 2 * time.Second // the moment that a connection has to bring a postback
+	headerTimeout = 5 * time.Second // for a request's head; then the connection is closed
+	bodyTimeout   = 2 * time.Second // for the body; then 400. Kite itself gives up after 2 to 3 s (kite-facts 1.3)
 	submitTimeout = 2500 * time.Millisecond
 	loginTimeout  = 9 * time.Second // for a login's two calls to the broker; then 502
 	writeTimeout  = 10 * time.Second
