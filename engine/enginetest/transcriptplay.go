@@ -239,8 +239,8 @@ func (p *player) wait(d time.Duration) error {
 // parse reads the rules of a story.
 func (p *player) parse(source string) error {
 	set, problems := rules.Parse("rules.yaml", []byte(source), rules.Options{Specs: actions.Builtin(), Channels: []string{"telegram"}})
-	if errs := problems.Errors(); len(errs) > 0 {
-		return fmt.Errorf("%v", errs)
+	if err := problems.Err(); err != nil {
+		return err
 	}
 	p.o.Rules = set
 	return nil

@@ -255,11 +255,12 @@ func (l *Lane) unprotectedAfter() time.Duration {
 	return l.o.Rules.UnprotectedAfter()
 }
 
-// observeOrphans tells a live exit with no position behind it. One of ours is cancelled by its slot anyway.
+// observeOrphans tells a live exit with no position behind it. One of ours is cancelled by its slot anyway; one that a
+// lost journal placed has none, and is told although it was there before the first arming.
 func (l *Lane) observeOrphans(k order.Key, h *order.Holding) {
 	orphan := map[string]bool{}
 	for _, id := range h.Orphans {
-		if o, ok := l.book.Order(id); ok && (o.Link == nil || o.Link.Slot == "") && !o.Baseline {
+		if o, ok := l.book.Order(id); ok && (o.Link == nil || o.Link.Slot == "") && (!o.Baseline || strayTag(o) != "") {
 			orphan[id] = true
 		}
 	}

@@ -92,7 +92,8 @@ func targetPrice(g *order.Group, inst order.Instrument, args rules.Args) (order.
 	return price, nil
 }
 
-// wishGroup is the open group that a stop or target is for; without one the action ends here.
+// wishGroup is the group that a stop or target is for; without one the action ends here. One that looks flat gets its
+// wish all the same: nothing is placed for it, and should it turn out to be open its slot is there.
 func (l *Lane) wishGroup(at site, a *actions.Action) *order.Group {
 	g := l.group(order.Claimed, at.Key, at.Group)
 	if g == nil {
@@ -100,22 +101,7 @@ func (l *Lane) wishGroup(at site, a *actions.Action) *order.Group {
 			Hint: "listen to partial_fill and fill of entries: order.role == \"entry\""})
 		return nil
 	}
-	if g.Open() == 0 && !l.claimsAhead(g.Key) {
-		l.setAction(a, actions.Skipped, actions.WhyFlat)
-		return nil
-	}
 	return g
-}
-
-// claimsAhead says whether something at a place is claimed and not confirmed: then a group that looks flat may be
-// open in truth, and its wish is written all the same, for quantities come from the confirmed layer.
-func (l *Lane) claimsAhead(k order.Key) bool {
-	for id := range l.ahead {
-		if o, ok := l.book.Order(id); ok && o.Key() == k && o.Ahead() {
-			return true
-		}
-	}
-	return false
 }
 
 // lackInstrument waits for the day's list, or fails where the list is there and the instrument is not.
