@@ -133,21 +133,22 @@ func (s *storm) answer(how string) {
 		s.do("answer refused 400 MarginException\nInsufficient funds.")
 	case how == "processing" && r.Call.Method != actions.Place:
 		s.do("answer refused 400 OrderException\nOrder cannot be changed as it is being processed. Try later.")
-	case how == "taken":
+	case how == "taken" && !s.overdue(r):
 		s.do("answer taken" + id)
 		s.p.pending = s.p.pending[1:] // and nobody ever hears of it: the call hangs until the process dies
 		s.do("crash")
 		s.do("restart")
-	case how == "lost":
-		if row, ok := s.p.broker.Row(r.Call.OrderID); ok && row.Status.Terminal() {
-			how = "ok" // what is over is refused by name
-		}
-		s.do("answer " + how + id)
-	case how == "margin" || how == "processing":
+	case how == "margin", how == "processing", s.overdue(r):
 		s.do("answer ok" + id)
 	default:
 		s.do("answer " + how + id)
 	}
+}
+
+// overdue says whether a change comes too late: its order is over, and the broker says so by name.
+func (s *storm) overdue(r actions.Request) bool {
+	row, ok := s.p.broker.Row(r.Call.OrderID)
+	return ok && row.Status.Terminal()
 }
 
 // word is a person's, about a request or action that there is.

@@ -147,6 +147,12 @@ func (l *Lane) tie(o *order.Order) {
 		l.touch(r)
 	}
 	l.noteOrderID(r)
+	if r.State == actions.Failed && o.Seen(order.Confirmed).Live() {
+		r.Error = nil
+		l.set(r, actions.Accepted, "")
+		l.say("turned up "+o.ID, fmt.Sprintf("TURNED UP %s (%s): order %s was given up as failed and lives. Backstop looks after it; of two exits for one quantity it cancels one.",
+			o.Row().Tradingsymbol, l.o.Account, o.ID), sayOnce)
+	}
 }
 
 // noteDouble: of two orders with one tag of ours the one with more filled, else the older, is kept and the other

@@ -108,10 +108,7 @@ func (l *Lane) retry(c *Control, about []*actions.Request) string {
 func (l *Lane) mayRetry(r *actions.Request) string {
 	s, ok := l.slots[r.Slot]
 	if !ok {
-		if o, known := l.book.Order(r.Call.OrderID); r.Slot != "" || !known || o.Seen(order.Confirmed).Terminal() {
-			return "the order that it was about has ended"
-		}
-		return ""
+		return l.mayRetryLoose(r)
 	}
 	if s.Kind == actions.SlotExit {
 		switch h := l.book.Holding(order.Confirmed, s.Key); {
@@ -138,6 +135,28 @@ func (l *Lane) mayRetry(r *actions.Request) string {
 	return ""
 }
 
+// mayRetryLoose is mayRetry of what a rule asked for beside slots.
+func (l *Lane) mayRetryLoose(r *actions.Request) string {
+	if r.Call.Method != actions.Place || r.Slot != "" {
+		if o, known := l.book.Order(r.Call.OrderID); r.Slot != "" || !known || o.Seen(order.Confirmed).Terminal() {
+			return "the order that it was about has ended"
+		}
+		return ""
+	}
+	for _, other := range l.requests {
+		if other.ID == nextGeneration(r) {
+			return "it was tried again already, by request " + other.ID
+		}
+	}
+	if g := l.group(order.Confirmed, r.Key, r.Group); r.Role.IsExit() && (g == nil || g.Open() < r.Call.Params.Quantity) {
+		return "less is open by now than it would exit"
+	}
+	return ""
+}
+
+// nextGeneration names the placement that a person asks for after one that failed.
+func nextGeneration(r *actions.Request) string { return actions.ID("retry", r.ID) }
+
 // doesItsWork names what stands in the place of a request that failed.
 func (l *Lane) doesItsWork(s *slot) string {
 	for _, o := range l.liveOrders(s) {
@@ -150,13 +169,16 @@ func (l *Lane) retryRequest(c *Control, r *actions.Request) {
 	l.reopen(c, r)
 	l.readNow = true
 	s, ok := l.slots[r.Slot]
-	if !ok { // a cancel of its own; to cancel twice is to cancel
-		r.NotUntil = time.Time{}
+	if !ok && r.Call.Method != actions.Place { // a change of its own; made twice it is made
+		r.NotUntil, r.Since = time.Time{}, l.meta.Now
 		l.set(r, actions.Waiting, actions.WhySettle)
 		return
 	}
-	so := s.orderOf(r)
-	l.touchSlot(s)
+	var so *slotOrder
+	if ok {
+		so = s.orderOf(r)
+		l.touchSlot(s)
+	}
 	if r.Call.Method != actions.Place { // what is wanted is derived again from a fresh reading
 		s.Blocked, s.Refused, s.Reread = "", nil, l.meta.Now
 		if so != nil {
@@ -164,8 +186,8 @@ func (l *Lane) retryRequest(c *Control, r *actions.Request) {
 		}
 		return
 	}
-	if live, known := l.underTag(r); known && live == nil {
-		l.newGeneration(r) // its row is an answer: nothing of it lives
+	if live, known := l.underTag(r); known && live == nil || r.Attempts == 0 {
+		l.newGeneration(r) // its row is an answer, nothing of it lives; or it never left
 		return
 	}
 	if so != nil {
@@ -196,6 +218,9 @@ func (l *Lane) newGeneration(r *actions.Request) {
 	l.set(r, actions.Failed, "")
 	s, ok := l.slots[r.Slot]
 	if !ok {
+		if r.Slot == "" && l.mayRetryLoose(r) == "" {
+			l.placeAgain(r)
+		}
 		return
 	}
 	if so := s.orderOf(r); so != nil {
@@ -209,6 +234,18 @@ func (l *Lane) newGeneration(r *actions.Request) {
 		s.Active = true
 	case s.Kind == actions.SlotExit:
 		l.openExit(s.Key, s.Groups, s.Owner, s.Rule, actions.Standing{})
+	}
+}
+
+// placeAgain is the next generation of an order that a rule asked for: what adds risk passes the guardrails like any.
+func (l *Lane) placeAgain(r *actions.Request) {
+	again := &actions.Request{ID: nextGeneration(r), Account: r.Account, ActionID: r.ActionID, For: r.For, Call: r.Call, Key: r.Key, Priority: r.Priority,
+		Created: l.meta.Now, Since: l.meta.Now, Stands: r.Stands, Role: r.Role, Group: r.Group, GroupTag: r.GroupTag, Chain: r.Chain, Assumed: r.Assumed}
+	again.Call.Params.Tag = actions.Tag(again.ID)
+	l.newRequest(again, l.o.Mode == DryRun)
+	if a, ok := l.actions[r.ActionID]; ok {
+		a.Requests = append(slices.DeleteFunc(slices.Clone(a.Requests), func(id string) bool { return id == r.ID }), again.ID)
+		l.dirty.actions[a.ID] = true
 	}
 }
 

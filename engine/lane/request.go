@@ -70,12 +70,6 @@ func (l *Lane) noteOrderID(r *actions.Request) {
 		if o, ok := l.book.Order(r.OrderID); so.Ended && ok && o.Seen(order.Confirmed).Live() { // given up, and it lives all the same
 			so.Ended = false
 			l.touchSlot(s)
-			if r.State == actions.Failed {
-				r.Error = nil
-				l.set(r, actions.Accepted, "")
-				l.say("turned up "+o.ID, fmt.Sprintf("TURNED UP %s (%s): order %s was given up as failed and lives. Backstop looks after it; of two exits for one quantity it cancels one.",
-					o.Row().Tradingsymbol, l.o.Account, o.ID), sayOnce)
-			}
 		}
 	}
 	if !known { // given up after its absence was proved, and it turned up all the same: the slot looks after it
