@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 export CGO_ENABLED ?= 0
 SEED ?= 1
-SEEDS ?= 500
+DAYS ?= 1000
 FUZZTIME ?= 10s
 CRASHES ?= 500
 CASES ?= .
@@ -29,8 +29,8 @@ lint: tools ## imports, purity and style, by .golangci.yml
 tools:
 	@test -x $(LINT) || GOBIN=$(CURDIR)/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-simulate: ## days under faults and crashes: make simulate SEED=1 SEEDS=5000
-	go test ./engine/enginetest -run TestSimulateMany -count=1 -timeout 30m -v -args -seed $(SEED) -seeds $(SEEDS)
+simulate: ## days under faults and crashes: make simulate SEED=1 DAYS=1000, STORY=1 tells one
+	GOGC=400 go test ./engine/enginetest -run TestSimulateMany -count=1 -timeout 60m -v -args -seed $(SEED) -days $(DAYS) $(if $(STORY),-story)
 
 fuzz: ## every fuzz target in turn: make fuzz FUZZTIME=10s; what fails stays in its testdata/fuzz
 	@bad=0; n=0; for d in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \

@@ -2,8 +2,6 @@ package enginetest
 
 import (
 	"encoding/json"
-	"net/url"
-	"strconv"
 	"time"
 
 	"backstop/actions"
@@ -14,32 +12,39 @@ import (
 
 // push takes what the exchange tells to the network: postbacks may be lost, doubled, late or out of order.
 func (w *world) push() {
-	for _, p := range w.x.Drain() {
+	pushes := w.x.Drain()
+	if len(pushes) == 0 {
+		return
+	}
+	w.changed()
+	for _, p := range pushes {
 		if !p.Postback {
 			continue
 		}
 		body := p.PostbackBody()
-		d := w.posts.Postback()
 		w.stats.Postbacks++
-		if d.Lost {
-			w.stats.Lost++
-			w.log("postback lost: %s %s", p.OrderID, p.Status)
-			continue
+		delay := 2 * time.Millisecond
+		struck := w.meets("postback")
+		if struck.Fault != "" {
+			w.log("postback of %s, %s: %s", w.short(p.OrderID), p.Status, struck.Fault)
 		}
-		if w.strikes(w.wire, w.c.Forge) {
+		switch struck.Fault {
+		case "lost":
+			w.stats.Lost++
+			continue
+		case "doubled":
+			w.stats.Doubled++
+			w.at(delay+time.Millisecond, func() { w.deliver(body) })
+		case "reordered":
+			w.stats.Late++
+			delay += 300 * time.Millisecond
+		case "late":
+			w.stats.Late++
+			delay += struck.For
+		case "forged":
 			w.at(time.Second, func() { w.forge(body) })
 		}
-		times := 1
-		if d.Doubled {
-			times = 2
-		}
-		for range times {
-			delay := 2*time.Millisecond + d.Late
-			if d.After {
-				delay += 300 * time.Millisecond
-			}
-			w.at(delay, func() { w.deliver(body) })
-		}
+		w.at(delay, func() { w.deliver(body) })
 	}
 }
 
@@ -53,10 +58,12 @@ func (w *world) forge(body []byte) {
 	row["pending_quantity"], row["cancelled_quantity"] = 0, 0
 	forged, err := json.Marshal(row)
 	if err != nil {
-		w.break_("%v", err)
+		w.broke("simulator", "%v", err)
 		return
 	}
-	w.log("FORGED fill of %v", row["order_id"])
+	id, _ := row["order_id"].(string)
+	w.log("FORGED fill of %s", w.short(id))
+	w.audit.forged[id] = true
 	w.stats.Forged++
 	w.deliver(forged)
 }
@@ -64,119 +71,143 @@ func (w *world) forge(body []byte) {
 // deliver is one POST at the receiver: verified, decoded, answered 200 only after the commit, never retried.
 func (w *world) deliver(body []byte) {
 	if w.p == nil {
+		w.log("a postback meets no process")
 		w.stats.Lost++
 		return
 	}
 	if _, err := kite.Verify(body, secret); err != nil {
-		w.break_("a true postback is refused: %v", err)
+		w.broke("invariant 3, true postbacks are taken", "%v", err)
 		return
 	}
 	u, err := kite.DecodePostback(body, w.now)
 	if err != nil {
-		w.break_("a true postback does not decode: %v", err)
+		w.broke("invariant 3, true postbacks are taken", "%v", err)
 		return
 	}
-	w.log("postback %s %s filled %d", u.OrderID, u.RawStatus, u.FilledQuantity)
+	w.log("postback: %s is %s, %d filled", w.short(u.OrderID), u.RawStatus, u.FilledQuantity)
 	w.take(lane.Input{Update: &u}, func(ok bool) {
 		if ok {
-			w.acked = append(w.acked, string(body))
+			w.audit.answered(w, body)
+		} else {
+			w.log("postback of %s answered 503", w.short(u.OrderID))
 		}
 	})
 }
 
 // send is one request on its way: the answer may be lost though the exchange took it.
 func (w *world) send(r actions.Request) {
-	if w.strikes(w.dice, w.c.Crashes) {
+	died := w.meets("send").Fault
+	if died == "crash before" {
 		w.crash("before the send")
 		return
 	}
-	v := w.inj.Request(string(r.Call.Method))
-	out := &lane.Outcome{RequestID: r.ID, Attempt: r.Attempts}
-	answer := 20 * time.Millisecond
-	if v.Refusal == nil && !v.HTML {
-		id, e := w.call(r)
-		w.stats.Sends++
-		if e != nil {
-			class, hint := kite.Classify(e.HTTPStatus, e.ErrorType, e.Message)
-			out.Err = &actions.Error{Class: class, Message: e.Message, Hint: hint, Op: string(r.Call.Method)}
-		}
-		out.OrderID = id
-		if e == nil {
-			w.sample()
-		} else if !out.Err.Class.Waits() {
-			w.refused(r, out.Err)
-		}
-		w.log("send %s %s %s %+v -> %s %v", r.ID, r.Call.Method, r.Call.OrderID, r.Call.Params, id, e)
-	}
+	w.checkSend(&r)
+	struck := w.meets(string(r.Call.Method))
+	out, answer := &lane.Outcome{RequestID: r.ID, Attempt: r.Attempts}, 20*time.Millisecond
+	refusal := w.refusal(string(r.Call.Method), struck.Fault)
+	w.stats.Requests++
 	switch {
-	case v.Refusal != nil:
-		class, hint := kite.Classify(v.Refusal.HTTPStatus, v.Refusal.ErrorType, v.Refusal.Message)
-		out.Err = &actions.Error{Class: class, Message: v.Refusal.Message, Hint: hint}
-	case v.HTML:
+	case refusal != nil:
+		w.stats.Refused++
+		class, hint := kite.Classify(refusal.HTTPStatus, refusal.ErrorType, refusal.Message)
+		out.Err = &actions.Error{Class: class, Message: refusal.Message, Hint: hint}
+		w.log("%s -> %s", w.call(&r), refusal.Message)
+	case struck.Fault == "5xx":
 		out.Err = &actions.Error{Class: actions.ClassAmbiguous, Message: "502 Bad Gateway"}
-	case v.Drop, v.HTMLDone:
-		w.log("reply lost: %s", r.ID)
+		w.log("%s -> never arrives, 502", w.call(&r))
+	default:
+		w.arrives(&r, out, struck)
+	}
+	switch struck.Fault {
+	case "lost", "5xx done":
+		w.lost(r.Call.Method)
 		out.Err, out.OrderID = &actions.Error{Class: actions.ClassAmbiguous, Message: "connection reset"}, ""
-	case v.Hang > 0:
-		w.log("reply hangs: %s", r.ID)
+	case "hangs":
+		w.lost(r.Call.Method)
 		out.Err, out.OrderID = &actions.Error{Class: actions.ClassAmbiguous, Message: "timed out"}, ""
 		answer = 7 * time.Second
 	}
 	w.push()
+	if died == "crash after" {
+		w.crash("after the send")
+		return
+	}
 	w.alive(answer, func() {
-		if w.strikes(w.dice, w.c.Crashes) {
+		if w.meets("record").Fault != "" {
 			w.crash("before the answer is recorded")
 			return
 		}
+		w.audit.outcome(out)
 		w.take(lane.Input{Outcome: out}, nil)
 	})
 }
 
-func (w *world) call(r actions.Request) (string, *paper.APIError) {
-	p := r.Call.Params
-	v := url.Values{}
-	set := func(name, value string) {
-		if value != "" && value != "0" {
-			v.Set(name, value)
-		}
-	}
-	set("quantity", strconv.FormatInt(p.Quantity, 10))
-	set("price", p.Price.String())
-	set("trigger_price", p.TriggerPrice.String())
-	set("order_type", p.OrderType)
-	set("validity", p.Validity)
-	if p.MarketProtection != 0 {
-		set("market_protection", strconv.FormatFloat(p.MarketProtection, 'f', -1, 64))
-	}
-	switch r.Call.Method {
+func (w *world) lost(m actions.Method) {
+	switch m {
 	case actions.Place:
-		w.misfortune()
-		set("exchange", p.Exchange)
-		set("tradingsymbol", p.Tradingsymbol)
-		set("transaction_type", p.TransactionType)
-		set("product", p.Product)
-		set("tag", p.Tag)
-		id, e := w.x.PlaceVia(user, apiKey, r.Call.Variety, v)
-		w.watch.kind[id] = p.OrderType
-		return id, e
+		w.stats.LostPlace++
 	case actions.Modify:
-		id, e := w.x.Modify(user, r.Call.Variety, r.Call.OrderID, v)
-		if e == nil {
-			w.watch.kind[id] = p.OrderType
-		}
-		return id, e
+		w.stats.LostModify++
 	default:
-		return w.x.Cancel(user, r.Call.Variety, r.Call.OrderID)
+		w.stats.LostCancel++
 	}
+}
+
+// refusal is the exchange's word for what strikes, nil where nothing is refused.
+func (w *world) refusal(point, fault string) *paper.APIError {
+	next := map[string]string{"429": "429", "session": "dead_session", "address": "address_refused", "fails": "5xx"}[fault]
+	if next == "" {
+		return nil
+	}
+	if next == "5xx" {
+		if next = "429"; point == "book" {
+			next = "book_fail"
+		}
+	}
+	if point == "positions" || point == "trades" {
+		point = "read"
+	}
+	if err := w.inj.Next(point, next); err != nil {
+		w.broke("simulator", "%v", err)
+		return nil
+	}
+	return w.inj.Request(point).Refusal
+}
+
+// arrives is a request that the exchange takes.
+func (w *world) arrives(r *actions.Request, out *lane.Outcome, struck Event) {
+	id, e := w.perform(r, struck.Fault)
+	ending := ""
+	if struck.Fault != "" {
+		ending = " (" + struck.Fault + ")"
+	}
+	if e != nil {
+		w.stats.Refused++
+		class, hint := kite.Classify(e.HTTPStatus, e.ErrorType, e.Message)
+		out.Err = &actions.Error{Class: class, Message: e.Message, Hint: hint, Op: string(r.Call.Method)}
+		if !class.Waits() {
+			w.refused(r, out.Err)
+		}
+		w.log("%s -> %s%s", w.call(r), e.Message, ending)
+		return
+	}
+	out.OrderID = id
+	w.changed()
+	if struck.Fault == "hidden" {
+		w.audit.hidden[id], w.audit.hiddenTags[r.Tag()] = w.now.Add(struck.For), true
+	}
+	w.name(id, r)
+	w.log("%s -> %s%s", w.call(r), w.short(id), ending)
 }
 
 // tell is a message on its way to Telegram, which sometimes does not answer.
 func (w *world) tell(m actions.Action) {
-	w.log("message: %s", m.Message.Text)
 	d := &lane.Delivery{ActionID: m.ID}
-	if w.strikes(w.wire, w.c.Faults.ReplyLost) {
+	if w.meets("message").Fault != "" {
+		w.log("message lost: %s", m.Message.Text)
 		d.Err = &actions.Error{Class: actions.ClassAmbiguous, Message: "timed out"}
 	} else {
+		w.log("message: %s", m.Message.Text)
 		w.stats.Messages++
 		w.watch.told(m.Message.Text, w.now)
 	}
@@ -185,33 +216,47 @@ func (w *world) tell(m actions.Action) {
 
 // read answers the readings that a step asked for. Those of a turn before one that failed come back to nobody.
 func (w *world) read(reads lane.Reads) {
-	p, number := w.p, w.p.reads
-	answer := func(began time.Time, make func() lane.Input) {
-		w.alive(30*time.Millisecond, func() {
-			if in := make(); p == w.p && number == p.reads {
+	p, number, began := w.p, w.p.reads, w.now
+	answer := func(point string, make func(fault Event, err error) lane.Input) {
+		struck := w.meets(point)
+		after := 30 * time.Millisecond
+		if struck.Fault == "hangs" {
+			after = 7 * time.Second
+		}
+		w.alive(after, func() {
+			var err error
+			if refusal := w.refusal(point, struck.Fault); refusal != nil {
+				class, hint := kite.Classify(refusal.HTTPStatus, refusal.ErrorType, refusal.Message)
+				err = &actions.Error{Class: class, Op: "read", Message: refusal.Message, Hint: hint}
+			} else if struck.Fault == "hangs" {
+				err = &actions.Error{Class: actions.ClassAmbiguous, Op: "read", Message: "timed out"}
+			}
+			if err != nil {
+				w.stats.Failed++
+				w.log("reading of %s: %s", point, struck.Fault)
+			}
+			if in := make(struck, err); p == w.p && number == p.reads {
 				w.take(in, nil)
 			}
 		})
 	}
-	began := w.now
 	if reads.Book {
 		w.stats.Reads++
-		answer(began, func() lane.Input { return lane.Input{Read: w.readBook(began)} })
+		answer("book", func(struck Event, err error) lane.Input { return lane.Input{Read: w.readBook(began, struck, err)} })
 	}
 	if reads.Positions {
-		answer(began, func() lane.Input {
-			if e := w.failing("read"); e != nil {
-				return lane.Input{Positions: &lane.Positions{Began: began, Err: e}}
+		answer("positions", func(_ Event, err error) lane.Input {
+			in := &lane.Positions{Began: began, Err: err}
+			if err == nil {
+				in.Rows, _, in.Err = kite.DecodePositions(w.x.PositionsJSON(user))
 			}
-			rows, _, err := kite.DecodePositions(w.x.PositionsJSON(user))
-			return lane.Input{Positions: &lane.Positions{Began: began, Rows: rows, Err: err}}
+			return lane.Input{Positions: in}
 		})
 	}
 	for _, id := range reads.Trades {
-		answer(began, func() lane.Input {
-			in := &lane.Trades{OrderID: id}
-			if e := w.failing("read"); e != nil {
-				in.Err = e
+		answer("trades", func(_ Event, err error) lane.Input {
+			in := &lane.Trades{OrderID: id, Err: err}
+			if err != nil {
 				return lane.Input{Trades: in}
 			}
 			body, e := w.x.TradesJSON(user, id)
@@ -225,30 +270,53 @@ func (w *world) read(reads lane.Reads) {
 	}
 }
 
-func (w *world) readBook(began time.Time) *lane.Read {
-	in := &lane.Read{Began: began, Ended: w.now}
-	v := w.inj.Request("book")
-	w.log("book read: %+v", v)
-	if e := failed(v); e != nil {
-		in.Err = e
-	} else if rows, unreadable, err := kite.DecodeBook(w.x.ReadBook(user, v.Reading(w.now)), began, w.now); err != nil {
-		in.Err = err
-	} else {
-		in.Rows, in.Unreadable = rows, len(unreadable)
+// readBook is one GET /orders as whatever strikes lets it be.
+func (w *world) readBook(began time.Time, struck Event, err error) *lane.Read {
+	in := &lane.Read{Began: began, Ended: w.now, Err: err}
+	if err != nil {
+		return in
 	}
+	var r paper.BookRead
+	plain := true
+	if struck.Fault != "" {
+		plain = false
+		w.log("reading of the book: %s", struck.Fault)
+	}
+	switch struck.Fault {
+	case "stale":
+		w.stats.Stale++
+		r.AsOf = w.now.Add(-struck.For)
+	case "short":
+		w.stats.Short++
+		r.Rows = func(n int) int { return n / 2 }
+	case "late":
+		w.stats.Hidden++
+		w.watch.late = w.now
+		r.HideSince = w.now.Add(-30 * time.Second)
+	}
+	if w.hides() {
+		plain = false
+		w.stats.Hidden++
+		r.Hide = func(id string) bool { return w.now.Before(w.audit.hidden[id]) }
+	}
+	body := w.audit.body
+	if !plain || body == nil {
+		body = w.x.ReadBook(user, r)
+	}
+	if plain {
+		w.audit.body = body
+	}
+	updates, unreadable, err := kite.DecodeBook(body, began, w.now)
+	in.Rows, in.Unreadable, in.Err = updates, len(unreadable), err
 	return in
 }
 
-// failing is why a reading fails, nil where it does not.
-func (w *world) failing(point string) error { return failed(w.inj.Request(point)) }
-
-func failed(v paper.Verdict) error {
-	switch {
-	case v.Refusal != nil:
-		class, hint := kite.Classify(v.Refusal.HTTPStatus, v.Refusal.ErrorType, v.Refusal.Message)
-		return &actions.Error{Class: class, Op: "read", Message: v.Refusal.Message, Hint: hint}
-	case v.HTML, v.Drop, v.Hang > 0:
-		return &actions.Error{Class: actions.ClassAmbiguous, Op: "read", Message: "the reading failed"}
+// hides says whether some order does not show up in the book yet.
+func (w *world) hides() bool {
+	for _, until := range w.audit.hidden {
+		if w.now.Before(until) {
+			return true
+		}
 	}
-	return nil
+	return false
 }

@@ -3,8 +3,6 @@ package enginetest
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
-	"strings"
 	"time"
 
 	"backstop/engine"
@@ -23,6 +21,7 @@ type process struct {
 	reads   int             // a failed turn drops the readings under way: their number tells old from new
 	wake    time.Time
 	retry   time.Time // after a failed turn
+	hanging bool      // a commit has not returned
 }
 
 // disk is the journal as the turner sees it: commits fail, and the process may die before or after one.
@@ -33,24 +32,29 @@ type disk struct {
 
 var errDisk = errors.New("disk full")
 
-// Commit may also fail although it was written down, as a lost connection to a database does.
+// Commit may also fail although it was written down, as a lost connection to a database does, or hang.
 func (d disk) Commit(ctx context.Context, c *journal.Commit) error {
 	w := d.w
-	if w.strikes(w.dice, w.c.Crashes) {
+	struck := w.meets("commit")
+	switch struck.Fault {
+	case "crash before":
 		w.dying = "before the commit"
 		return errDisk
-	}
-	if w.strikes(w.dice, w.c.Commits) {
-		if w.dice.IntN(3) == 0 {
-			return errors.Join(d.Store.Commit(ctx, c), errors.New("the connection was lost after the commit"))
-		}
+	case "fails":
 		return errDisk
 	}
 	if err := d.Store.Commit(ctx, c); err != nil {
 		return err
 	}
-	if w.strikes(w.dice, w.c.Crashes) {
+	w.checkCommit(c)
+	switch struck.Fault {
+	case "lost":
+		return errors.New("the connection was lost after the commit")
+	case "crash after":
 		w.dying = "after the commit"
+	case "hangs":
+		w.stats.HungCommits++
+		w.hangs = struck.For
 	}
 	return nil
 }
@@ -60,7 +64,7 @@ func (w *world) options() lane.Options {
 	if hours == nil {
 		hours = market.Always()
 	}
-	return lane.Options{Account: user, Mode: lane.Live, Confirm: w.c.Confirm, Rules: w.c.Rules, Hours: hours, ChatID: "42",
+	return lane.Options{Account: user, Mode: w.c.Mode, Confirm: w.c.Confirm, Rules: w.rules, Hours: hours, ChatID: "42",
 		Instruments: w.list, Reasons: kite.Reason}
 }
 
@@ -68,7 +72,10 @@ func (w *world) options() lane.Options {
 func (w *world) boot() {
 	w.life++
 	w.p = &process{turner: engine.NewTurner(disk{w.store, w}, w.options()), wake: w.now}
-	w.log("process %d starts", w.life)
+	if w.life > 1 {
+		w.log("the process starts again")
+		w.explain(w.audit.afterCrash())
+	}
 	w.reconcile()
 }
 
@@ -84,16 +91,13 @@ func (w *world) reconcile() {
 func (w *world) crash(where string) {
 	w.log("CRASH %s", where)
 	w.stats.Crashes++
-	w.p, w.dying = nil, ""
+	w.p, w.dying, w.hangs = nil, "", 0
 	w.life++
-	w.at(time.Duration(1+w.dice.IntN(20))*time.Second, w.boot)
+	w.at(downFor, w.boot)
 }
 
-// strikes says whether chance strikes. The first seconds are spared: what happens before the first arming is the
-// baseline, and is left alone.
-func (w *world) strikes(dice *rand.Rand, p float64) bool {
-	return !w.calm && p > 0 && w.now.Sub(w.began) > 2*time.Second && dice.Float64() < p
-}
+// downFor is how long a crashed process is away.
+const downFor = 7 * time.Second
 
 // take puts an input before the process; answer is called with whether its commit was durable.
 func (w *world) take(in lane.Input, answer func(ok bool)) {
@@ -103,7 +107,7 @@ func (w *world) take(in lane.Input, answer func(ok bool)) {
 // due says whether the process makes a turn now.
 func (w *world) due() bool {
 	p := w.p
-	if p == nil || w.now.Before(p.retry) {
+	if p == nil || p.hanging || w.now.Before(p.retry) {
 		return false
 	}
 	return len(p.inbox) >= max(1, w.c.Batch) || len(p.inbox) > 0 && w.idle() || !p.wake.IsZero() && !p.wake.After(w.now)
@@ -117,7 +121,7 @@ func (w *world) turn() {
 	p.inbox, p.waiting, p.kept = nil, nil, nil
 	batch, err := p.turner.Turn(context.Background(), w.now, lane.Grant{Exits: 8, Risk: 8, Next: w.now.Add(time.Second)}, inputs)
 	if errors.Is(err, engine.ErrInvariant) {
-		w.break_("the lane broke: %.700v", err)
+		w.broke("invariant 9, no step breaks", "%.900v", err)
 		return
 	}
 	if w.dying != "" {
@@ -126,7 +130,7 @@ func (w *world) turn() {
 	}
 	if err != nil {
 		w.stats.FailedCommits++
-		w.log("the turn fails: %v", err)
+		w.log("the commit fails: %v", err)
 		for _, answer := range answers {
 			if answer != nil {
 				answer(false)
@@ -137,11 +141,28 @@ func (w *world) turn() {
 		p.wake = p.retry
 		return
 	}
+	if w.hangs > 0 { // nothing of it leaves before the commit returns
+		w.log("the commit hangs for %s", w.hangs)
+		p.hanging = true
+		w.alive(w.hangs, func() {
+			p.hanging = false
+			w.release(inputs, answers, batch)
+		})
+		w.hangs = 0
+		return
+	}
+	w.release(inputs, answers, batch)
+}
+
+// release lets a durable batch take effect.
+func (w *world) release(inputs []lane.Input, answers []func(bool), batch lane.Batch) {
+	p := w.p
 	for _, answer := range answers {
 		if answer != nil {
 			answer(true)
 		}
 	}
+	w.audit.learned(inputs)
 	p.wake = batch.Wake
 	for _, r := range batch.Sends {
 		w.alive(time.Millisecond, func() { w.send(r) })
@@ -150,11 +171,4 @@ func (w *world) turn() {
 		w.alive(50*time.Millisecond, func() { w.tell(m) })
 	}
 	w.read(batch.Reads)
-}
-
-// break_ notes that something is wrong, and the day ends.
-func (w *world) break_(format string, args ...any) {
-	text := sprintf(format, args...)
-	w.log("BROKEN %s", text)
-	w.broken = append(w.broken, w.now.Format("15:04:05.000 ")+strings.ReplaceAll(text, "\n", " | "))
 }

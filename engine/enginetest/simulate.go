@@ -2,8 +2,9 @@ package enginetest
 
 import (
 	"container/heap"
+	"crypto/sha256"
 	"fmt"
-	"math/rand/v2"
+	"hash"
 	"strings"
 	"time"
 
@@ -17,112 +18,84 @@ import (
 
 // Config says what one simulated day is made of. The same Config gives the same day.
 type Config struct {
-	Seed    uint64
-	Batch   int          // inputs that wait before a step is made; 1 steps at once
-	Crashes float64      // chance of a crash at each commit, send and record
-	Commits float64      // chance that a commit fails
-	Faults  paper.Faults // of the exchange's answers, readings and postbacks
-	Entries int          // orders that the trader places
-	Forge   float64      // chance that somebody who saw a postback sends it again as a fill
-	Confirm bool         // requests stand on the order book
-	Start   time.Time    // zero: 9:30 of a plain day
-	Night   bool         // 20 minutes in, the exchange ends its day and begins the next
-	Hours   lane.Hours   // nil: always open
-	People  People
-	Trouble Trouble
+	Seed    uint64  // of the exchange's own ids
+	Events  []Event // all that happens from outside, in order of time
+	Batch   int     // inputs that wait before a step is made; 1 steps at once
+	Confirm bool    // requests stand on the order book
+	Mode    lane.Mode
+	Start   time.Time  // zero: 9:30 of a plain day
+	Hours   lane.Hours // nil: always open
+	Poor    bool       // there is no money for a second exit
 	Wants   Wants
 	Open    func() (journal.Store, error)
 	Rules   *rules.Set
-	Log     func(format string, args ...any) // nil: silent
-}
-
-// People say who acts beside Backstop, and how.
-type People struct {
-	Shorts   bool // the trader also sells first
-	Hands    bool // a person exits by phone, in whole or in part
-	Flips    bool // and sells more than is held
-	Touch    bool // and moves and cancels Backstop's stops
-	Products bool // NRML beside MIS
-}
-
-// Trouble is what no rule can help.
-type Trouble struct {
-	Outage bool    // the session is dead, or the address refused, for a minute
-	Reject float64 // chance that an order of ours ends REJECTED after it was taken
-	Refuse float64 // chance that a placement of ours is refused for margin
-	Lapse  float64 // chance a minute and stop that the exchange cancels it
-	Poor   bool    // there is no money for a second exit
+	Changed *rules.Set                          // the rules after a Reload
+	Extra   func(book []paper.BookOrder) string // one checker more: what is wrong, or ""
+	Log     func(format string, args ...any)    // nil: silent
+	Digest  bool                                // sum up every commit
 }
 
 // Wants is what the rules ask for, in the judge's words.
 type Wants struct {
-	Targets bool // every open quantity has a target beside its stop
-	Replace bool // a stop that a person cancelled is placed again
+	Targets bool    // every open quantity has a target beside its stop
+	Replace bool    // a stop that a person cancelled is placed again
+	Behind  float64 // how far a stop stands behind its entry, of its price
+	Changed float64 // the same after a Reload
 }
 
-// world is the exchange, the network, people and the process in virtual time. What each of them leaves to chance has
-// a dice of its own, so that the same seed gives the same market whatever the process does.
+// Result is what came of a day.
+type Result struct {
+	Book   []paper.BookOrder // the exchange's, in the end
+	Broken []string          // what is wrong: the checker, a colon and the facts; none where the promise held
+	Stats  Stats
+	Digest string   // of every commit, where asked for
+	End    []string // what is held and what stands behind it, place by place
+}
+
+// world is the exchange, the network, people and the process in virtual time. Nothing in it is left to chance: what
+// strikes is in the events.
 type world struct {
 	c      Config
-	market *rand.Rand // prices and people
-	wire   *rand.Rand // the network
-	dice   *rand.Rand // crashes and disks
 	began  time.Time
 	now    time.Time
-	queue  events
+	queue  queue
 	seq    int
 	x      *paper.Exchange
-	inj    *paper.Injector // of requests and readings
-	posts  *paper.Injector // of postbacks
+	inj    *paper.Injector // for the exchange's own words of refusal
 	store  journal.Store
 	list   instruments
+	rules  *rules.Set
+	faults faults
 
 	p     *process // nil: it is down
 	life  int      // which incarnation of the process this is
 	dying string   // where in a turn the process dies
-	calm  bool     // no faults any more
-	acked []string // raw postbacks that were answered 200
+	hangs time.Duration
+	calm  bool // no faults any more
 
 	watch  watcher
+	ledger ledger
+	audit  audit
 	broken []string
 	stats  Stats
+	digest hash.Hash
 }
 
-// Stats count what a day saw.
-type Stats struct {
-	Steps, Crashes, FailedCommits, Sends, Reads, Postbacks, Lost, Forged, Messages int
-	Bare                                                                           time.Duration // the longest that no trouble explains
-}
-
-// Add sums two days.
-func (s *Stats) Add(o Stats) {
-	s.Steps += o.Steps
-	s.Crashes += o.Crashes
-	s.FailedCommits += o.FailedCommits
-	s.Sends += o.Sends
-	s.Reads += o.Reads
-	s.Postbacks += o.Postbacks
-	s.Lost += o.Lost
-	s.Forged += o.Forged
-	s.Messages += o.Messages
-	s.Bare = max(s.Bare, o.Bare)
-}
-
-type event struct {
+type happening struct {
 	at  time.Time
 	seq int
 	run func()
 }
 
-type events []event
+type queue []happening
 
-func (e events) Len() int { return len(e) }
-func (e events) Less(i, j int) bool {
-	return e[i].at.Before(e[j].at) || e[i].at.Equal(e[j].at) && e[i].seq < e[j].seq
+func (q queue) Len() int { return len(q) }
+func (q queue) Less(i, j int) bool {
+	return q[i].at.Before(q[j].at) || q[i].at.Equal(q[j].at) && q[i].seq < q[j].seq
 }
-func (e events) Swap(i, j int) { e[i], e[j] = e[j], e[i] }
-func (e *events) Push(x any)   { *e = append(*e, x.(event)) }
-func (e *events) Pop() any     { old := *e; x := old[len(old)-1]; *e = old[:len(old)-1]; return x }
+func (q queue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
+func (q *queue) Push(x any)   { *q = append(*q, x.(happening)) }
+func (q *queue) Pop() any     { old := *q; x := old[len(old)-1]; *q = old[:len(old)-1]; return x }
 
 const (
 	user   = "AB1234"
@@ -133,9 +106,10 @@ const (
 // lot is the lot size of the symbols at the paper exchange.
 const lot = 65
 
+// symbols are those that the day trades; oldSymbol is only held from before the first arming.
 var symbols = []string{"NIFTY26NOV24500CE", "NIFTY26NOV24500PE"}
 
-func sprintf(format string, args ...any) string { return fmt.Sprintf(format, args...) }
+const oldSymbol = "NIFTY26DEC24500CE"
 
 // instruments is the exchange's list as the lane looks it up.
 type instruments map[string]order.Instrument
@@ -146,71 +120,95 @@ func (i instruments) Instrument(exchange, symbol string) (order.Instrument, bool
 }
 func (i instruments) Loaded() bool { return len(i) > 0 }
 
-// Simulate runs one day and returns what is wrong with it, nothing where the promise held.
-func Simulate(c Config) (Stats, []string, error) {
-	_, stats, bad, err := Run(c)
-	return stats, bad, err
-}
-
-// Run is Simulate that also gives the exchange's book in the end.
-func Run(c Config) (book []paper.BookOrder, stats Stats, bad []string, err error) {
-	dice := func(n uint64) *rand.Rand { return rand.New(rand.NewPCG(c.Seed, n)) }
-	w := &world{c: c, market: dice(7), wire: dice(8), dice: dice(9), now: c.Start}
+// Run lives one day.
+func Run(c Config) (Result, error) {
+	w := &world{c: c, now: c.Start, rules: c.Rules, watch: newWatcher(), ledger: newLedger(), audit: newAudit()}
 	if w.now.IsZero() {
 		w.now = time.Date(2026, 11, 23, 9, 30, 0, 0, order.IST)
 	}
-	w.began = w.now
+	if c.Mode == "" {
+		w.c.Mode = lane.Live
+	}
+	if c.Digest {
+		w.digest = sha256.New()
+	}
+	w.began, w.now = w.now, w.now.Add(-time.Minute)
+	var err error
 	if w.store, err = c.Open(); err != nil {
-		return nil, w.stats, nil, err
+		return Result{}, err
 	}
 	defer w.store.Close()
-	w.x = paper.New(paper.Options{Now: func() time.Time { return w.now }, Seed: c.Seed, OpenDelay: 50 * time.Millisecond})
-	w.inj, w.posts = paper.NewInjector(c.Seed, c.Faults), paper.NewInjector(c.Seed+1, c.Faults)
-	w.watch = newWatcher()
+	if err := w.market(); err != nil {
+		return Result{}, err
+	}
+	w.schedule()
+	w.boot()
+	w.look()
+	w.run(w.began.Add(tradedFor))
+	w.quiet()
+	w.run(w.now.Add(quietFor))
+	if len(w.broken) == 0 {
+		if err := w.judge(); err != nil {
+			return Result{}, err
+		}
+	}
+	r := Result{Book: w.x.Book(), Broken: w.broken, Stats: w.stats, End: w.end()}
+	r.Stats.Days = 1
+	if c.Digest {
+		r.Digest = fmt.Sprintf("%x", w.digest.Sum(nil))
+	}
+	return r, nil
+}
+
+// market opens the exchange.
+func (w *world) market() error {
+	w.x = paper.New(paper.Options{Now: func() time.Time { return w.now }, Seed: w.c.Seed, OpenDelay: 50 * time.Millisecond})
+	w.inj = paper.NewInjector(w.c.Seed, paper.Faults{})
 	w.list = instruments{}
 	if _, err := kite.DecodeInstruments(strings.NewReader(string(w.x.InstrumentsCSV(""))), func(i order.Instrument) error {
 		w.list[i.Exchange+":"+i.Tradingsymbol] = i
 		return nil
 	}); err != nil {
-		return nil, w.stats, nil, err
+		return err
 	}
 	for _, s := range symbols {
-		if err := w.x.SetPrice("NFO", s, 120); err != nil {
-			return nil, w.stats, nil, err
+		if err := w.x.SetPrice("NFO", s, opening); err != nil {
+			return err
 		}
 	}
-	if c.Trouble.Poor {
-		if err := w.x.SetFunds(user, 150_000, paper.RefuseWithError); err != nil { // buys options, and writes none
-			return nil, w.stats, nil, err
+	if w.c.Poor {
+		return w.x.SetFunds(user, 150_000, paper.RefuseWithError) // buys options, and writes none
+	}
+	return nil
+}
+
+// schedule lays the day's events in the queue. What was before the first start happens at once, and an instant
+// passes, so that it is no news.
+func (w *world) schedule() {
+	for _, e := range w.c.Events {
+		if e.At < 0 {
+			w.happen(e)
 		}
 	}
-	w.boot()
-	w.trade()
-	w.trouble()
-	w.look()
-	w.run(w.now.Add(20 * time.Minute))
-	if c.Night && len(w.broken) == 0 {
-		w.night()
-	}
-	w.quiet()
-	w.run(w.now.Add(5 * time.Minute))
-	if len(w.broken) == 0 {
-		if err := w.judge(); err != nil {
-			return nil, w.stats, nil, err
+	w.now = w.began
+	w.x.Advance()
+	w.x.Drain()
+	for _, e := range w.c.Events {
+		if e.At >= 0 {
+			w.at(e.At, func() { w.happen(e) })
 		}
 	}
-	return w.x.Book(), w.stats, w.broken, nil
 }
 
 func (w *world) log(format string, args ...any) {
 	if w.c.Log != nil {
-		w.c.Log("%s %s", w.now.Format("15:04:05.000"), fmt.Sprintf(format, args...))
+		w.c.Log("%s  %s", clock(w.now.Sub(w.began)), fmt.Sprintf(format, args...))
 	}
 }
 
 func (w *world) at(d time.Duration, run func()) {
 	w.seq++
-	heap.Push(&w.queue, event{w.now.Add(d), w.seq, run})
+	heap.Push(&w.queue, happening{w.now.Add(d), w.seq, run})
 }
 
 // alive schedules something that dies with the process.
@@ -230,7 +228,7 @@ func (w *world) run(until time.Time) {
 		if len(w.queue) > 0 && w.queue[0].at.Before(next) {
 			next = w.queue[0].at
 		}
-		if w.p != nil && !w.p.wake.IsZero() && w.p.wake.Before(next) {
+		if w.p != nil && !w.p.hanging && !w.p.wake.IsZero() && w.p.wake.Before(next) {
 			next = w.p.wake
 		}
 		if next.After(w.now) {
@@ -242,11 +240,14 @@ func (w *world) run(until time.Time) {
 		w.x.Advance()
 		w.push()
 		if len(w.queue) > 0 && !w.queue[0].at.After(w.now) {
-			heap.Pop(&w.queue).(event).run()
+			heap.Pop(&w.queue).(happening).run()
 			w.push()
 		}
 		if w.due() {
 			w.turn()
+		}
+		if w.watch.stale {
+			w.sample()
 		}
 	}
 }
@@ -254,10 +255,29 @@ func (w *world) run(until time.Time) {
 // idle says whether nothing else happens at this moment: what waits is stepped then.
 func (w *world) idle() bool { return len(w.queue) == 0 || w.queue[0].at.After(w.now) }
 
-// quiet ends all faults: from here on nothing explains a missing stop.
+// quiet ends all faults: from here on nothing explains a missing stop. Prices stand, and everything that is offered
+// is taken.
 func (w *world) quiet() {
 	w.calm = true
-	w.inj.Set(paper.Faults{})
-	w.posts.Set(paper.Faults{})
+	w.faults = faults{}
+	for _, s := range symbols {
+		_ = w.x.SetDepth("NFO", s, -1) // the symbols are the exchange's own
+		_ = w.x.SetPrice("NFO", s, w.x.Price("NFO", s))
+	}
 	w.log("all quiet")
+	w.push()
+}
+
+// look samples the exchange once a second, and after each change besides.
+func (w *world) look() {
+	w.sample()
+	w.at(time.Second, w.look)
+}
+
+// broke notes that something is wrong, and the day ends. The checker's name begins with the invariant's number of
+// ARCHITECTURE.md, where it has one.
+func (w *world) broke(checker, format string, args ...any) {
+	text := strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", " | ")
+	w.log("BROKEN %s: %s", checker, text)
+	w.broken = append(w.broken, checker+": "+text)
 }

@@ -1,106 +1,85 @@
 package enginetest
 
 import (
+	"fmt"
 	"net/url"
 	"strconv"
 	"time"
 
+	"backstop/engine/lane"
 	"backstop/engine/paper"
 )
 
-// products are those that the day trades.
-func (w *world) products() []string {
-	if w.c.People.Products {
-		return []string{"MIS", "NRML"}
-	}
-	return []string{"MIS"}
-}
-
-// trade plans the day: a trader places entries through the app, prices wander and jump, liquidity comes in
-// parts, and a person also acts by phone.
-func (w *world) trade() {
-	for range w.c.Entries {
-		w.at(w.some(15*time.Minute)+2*time.Second, w.entry)
-	}
-	for _, s := range symbols {
-		w.wander(s)
-	}
-	if w.c.People.Hands {
-		for range 1 + w.market.IntN(3) {
-			w.at(w.some(18*time.Minute), w.hand)
+// happen lets one event of the day happen. What finds nothing to act on does nothing.
+func (w *world) happen(e Event) {
+	w.stats.Events++
+	switch e.Kind {
+	case Price:
+		_ = w.x.SetDepth("NFO", e.Symbol, e.Depth) // the symbols are the exchange's own
+		_ = w.x.SetPrice("NFO", e.Symbol, e.Price)
+	case Entry, Phone:
+		w.entry(e)
+	case Cancel:
+		w.withdraw(e)
+	case Hand:
+		w.hand(e)
+	case Touch:
+		w.touch(e)
+	case Lapse:
+		w.lapse(e)
+	case Strike, Spell:
+		w.arm(e)
+	case Pause, Resume:
+		w.log("%s", e.Kind)
+		if w.p != nil {
+			w.take(lane.Input{Control: &lane.Control{Verb: lane.ControlVerb(e.Kind)}}, nil)
 		}
+	case Reload:
+		w.reload()
+	case Night:
+		w.night()
 	}
-	if w.c.People.Touch {
-		for range 1 + w.market.IntN(4) {
-			w.at(time.Minute+w.some(17*time.Minute), w.touch)
-		}
-	}
-}
-
-func (w *world) some(d time.Duration) time.Duration { return time.Duration(w.market.Int64N(int64(d))) }
-
-// wander moves a price every second or so, by ticks, sometimes by a jump through stops, with thin or deep books.
-func (w *world) wander(symbol string) {
-	w.at(500*time.Millisecond+w.some(2*time.Second), func() {
-		p := w.x.Price("NFO", symbol)
-		move := float64(w.market.IntN(41)-20) * 0.05
-		if w.market.IntN(60) == 0 {
-			move = p * (float64(w.market.IntN(60)-30) / 100)
-		}
-		p = max(20, min(300, p+move))
-		depth := -1
-		if w.market.IntN(3) == 0 {
-			depth = lot * (1 + w.market.IntN(3))
-		}
-		if w.calm {
-			depth = -1
-		}
-		_ = w.x.SetDepth("NFO", symbol, depth) // the symbols are the exchange's own
-		_ = w.x.SetPrice("NFO", symbol, p)
-		if !w.calm {
-			w.wander(symbol)
-		}
-	})
-}
-
-// entry places a buy or a sell, at the market or near it, of one to four lots.
-func (w *world) entry() {
-	if w.calm {
-		return
-	}
-	symbol, products := symbols[w.market.IntN(len(symbols))], w.products()
-	product := products[w.market.IntN(len(products))]
-	side := "BUY"
-	if w.c.People.Shorts && w.market.IntN(3) == 0 {
-		side = "SELL"
-	}
-	p := w.x.Price("NFO", symbol)
-	limit := float64(int((p+float64(w.market.IntN(9)-2)*0.5)*20)) / 20
-	v := url.Values{"exchange": {"NFO"}, "tradingsymbol": {symbol}, "transaction_type": {side}, "product": {product},
-		"quantity": {strconv.Itoa(lot * (1 + w.market.IntN(4)))}, "order_type": {"LIMIT"}, "validity": {"DAY"},
-		"price": {strconv.FormatFloat(limit, 'f', 2, 64)}}
-	id, e := w.x.PlaceVia(user, apiKey, "regular", v)
-	w.log("trader: %s %s %s %s @ %.2f -> %s %v", side, v.Get("quantity"), symbol, product, limit, id, e)
 	w.push()
-	cancel, after := w.market.IntN(4) == 0, w.some(30*time.Second)
-	if e == nil && cancel {
-		w.at(after, func() {
-			if _, e := w.x.Cancel(user, "regular", id); e == nil {
-				w.log("trader: cancels %s", id)
-			}
-			w.push()
-		})
+}
+
+// entry places a buy or a sell near the last price.
+func (w *world) entry(e Event) {
+	p := w.x.Price("NFO", e.Symbol)
+	v := url.Values{"exchange": {"NFO"}, "tradingsymbol": {e.Symbol}, "transaction_type": {e.Side}, "product": {e.Product},
+		"quantity": {strconv.Itoa(lot * e.Lots)}, "order_type": {"LIMIT"}, "validity": {"DAY"}, "price": {money(float64(int((p+e.Price)*20)) / 20)}}
+	var id string
+	var refused *paper.APIError
+	if e.Kind == Phone {
+		id, refused = w.x.PlaceByHand(user, v)
+		w.explain(explains["postback lost"])
+	} else {
+		id, refused = w.x.PlaceVia(user, apiKey, "regular", v)
+	}
+	if refused != nil {
+		w.log("the trader's %s is refused: %s", e.Name, refused.Message)
+		return
+	}
+	w.watch.names[id], w.watch.ids[e.Name] = e.Name, id
+	w.log("the trader's %s: %s %s %s %s at %s", e.Name, e.Side, v.Get("quantity"), short(e.Symbol), e.Product, v.Get("price"))
+	if e.At < 0 {
+		w.audit.old[id] = true
+	}
+	w.changed()
+}
+
+func (w *world) withdraw(e Event) {
+	id := w.watch.ids[e.Name]
+	if id == "" {
+		return
+	}
+	if _, refused := w.x.Cancel(user, "regular", id); refused == nil {
+		w.log("the trader cancels %s", e.Name)
 	}
 }
 
-// hand is a person on the phone: sells what is held, some of it, or more.
-func (w *world) hand() {
-	if w.calm {
-		return
-	}
-	symbol, products := symbols[w.market.IntN(len(symbols))], w.products()
-	product, some, flip := products[w.market.IntN(len(products))], w.market.IntN(2) == 0, w.market.IntN(3) == 0
-	net := w.x.NetQuantity(user, "NFO", symbol, product)
+// hand is a person on the phone: sells what is held, one lot of it, or more.
+func (w *world) hand(e Event) {
+	net := w.x.NetQuantity(user, "NFO", e.Symbol, e.Product)
 	if net == 0 {
 		return
 	}
@@ -108,100 +87,103 @@ func (w *world) hand() {
 	if net < 0 {
 		side, quantity = "BUY", -net
 	}
-	switch {
-	case w.c.People.Flips && flip:
+	switch e.Lots {
+	case -1:
 		quantity += lot
-	case quantity > lot && some:
-		quantity = lot
+	case 1:
+		quantity = min(quantity, lot)
 	}
-	id, e := w.x.PlaceByHand(user, url.Values{"exchange": {"NFO"}, "tradingsymbol": {symbol}, "transaction_type": {side},
-		"product": {product}, "quantity": {strconv.Itoa(quantity)}, "order_type": {"MARKET"}, "market_protection": {"-1"}, "validity": {"DAY"}})
-	w.log("phone: %s %d %s %s -> %s %v", side, quantity, symbol, product, id, e)
-	w.push()
+	id, refused := w.x.PlaceByHand(user, url.Values{"exchange": {"NFO"}, "tradingsymbol": {e.Symbol}, "transaction_type": {side},
+		"product": {e.Product}, "quantity": {strconv.Itoa(quantity)}, "order_type": {"MARKET"}, "market_protection": {"-1"}, "validity": {"DAY"}})
+	if refused != nil {
+		return
+	}
+	w.watch.count["P"]++
+	w.watch.names[id] = fmt.Sprintf("P%d", w.watch.count["P"])
+	w.log("a person on the phone: %s, %s %d of %s %s", w.short(id), side, quantity, short(e.Symbol), e.Product)
+	w.explain(explains["postback lost"])
+	w.changed()
+}
+
+// stops are the live stops of ours that have not triggered.
+func (w *world) stops() []paper.BookOrder {
+	var all []paper.BookOrder
+	for _, o := range w.book() {
+		if o.Live() && ours(o) && o.Status == "TRIGGER PENDING" {
+			all = append(all, o)
+		}
+	}
+	return all
 }
 
 // touch is a person who moves or cancels one of Backstop's live stops.
-func (w *world) touch() {
-	pick, cancel := w.market.IntN(8), w.market.IntN(3) == 0
-	if w.calm {
+func (w *world) touch(e Event) {
+	stops := w.stops()
+	if len(stops) == 0 {
 		return
 	}
-	for _, o := range w.x.Book() {
-		if !o.Live() || !ours(o) || o.Status != "TRIGGER PENDING" {
-			continue
+	o := stops[e.Pick%len(stops)]
+	if e.Fault == "cancel" {
+		if w.x.CancelByHand(o.OrderID) == nil {
+			w.log("a person cancels %s", w.short(o.OrderID))
+			w.watch.byHand[o.OrderID] = "cancelled"
+			w.excuse(keyOf(o), "a person cancelled the stop", !w.c.Wants.Replace)
+			w.explain(explains["postback lost"])
 		}
-		if pick--; pick > 0 {
-			continue
-		}
-		if cancel {
-			if e := w.x.CancelByHand(o.OrderID); e == nil {
-				w.log("phone: cancels stop %s", o.OrderID)
-				w.watch.byHand[o.OrderID] = "cancelled"
-				w.excuse(keyOf(o), "a person cancelled the stop", !w.c.Wants.Replace)
-			}
-			break
-		}
-		away := float64(sign(o)) * 2 // further from the market
-		v := url.Values{"trigger_price": {money(o.TriggerPrice + away)}, "price": {money(o.Price + away)}}
-		if e := w.x.ModifyByHand(o.OrderID, v); e == nil {
-			w.log("phone: moves stop %s to %s", o.OrderID, v.Get("trigger_price"))
-			w.watch.byHand[o.OrderID] = v.Get("trigger_price")
-		}
-		break
+		return
 	}
-	w.push()
-}
-
-func money(p float64) string { return strconv.FormatFloat(p, 'f', 2, 64) }
-
-// trouble plans what no rule can help.
-func (w *world) trouble() {
-	t := w.c.Trouble
-	if t.Outage {
-		w.at(2*time.Minute+w.some(14*time.Minute), func() {
-			f := w.c.Faults
-			dead := w.market.IntN(2) == 0
-			f.DeadSession, f.AddressDenied = dead, !dead
-			w.log("OUTAGE: session %v, address %v", dead, !dead)
-			w.inj.Set(f)
-			w.watch.outage = w.now.Add(time.Minute)
-			w.at(time.Minute, func() {
-				w.log("outage ends")
-				if !w.calm {
-					w.inj.Set(w.c.Faults)
-				}
-			})
-		})
-	}
-	if t.Lapse > 0 {
-		w.lapse()
+	away := float64(sign(o)) * 2 // further from the market
+	v := url.Values{"trigger_price": {money(o.TriggerPrice + away)}, "price": {money(o.Price + away)}}
+	if w.x.ModifyByHand(o.OrderID, v) == nil {
+		w.log("a person moves %s to %s", w.short(o.OrderID), v.Get("trigger_price"))
+		w.watch.byHand[o.OrderID] = v.Get("trigger_price")
+		w.watch.moved[keyOf(o)] = true
+		w.changed()
 	}
 }
 
 // lapse is the exchange that cancels a stop of ours with a word, as limit price protection does.
-func (w *world) lapse() {
-	w.at(time.Minute, func() {
-		if w.calm {
-			return
-		}
-		for _, o := range w.x.Book() {
-			if o.Live() && ours(o) && w.market.Float64() < w.c.Trouble.Lapse {
-				w.log("the exchange cancels %s", o.OrderID)
-				_ = w.x.ExchangeCancel(o.OrderID, "Order cancelled by the exchange: limit price protection") // live, so it can
-				w.watch.lapsed[keyOf(o)]++
-			}
-		}
-		w.push()
-		w.lapse()
-	})
+func (w *world) lapse(e Event) {
+	stops := w.stops()
+	if len(stops) == 0 {
+		return
+	}
+	o := stops[e.Pick%len(stops)]
+	w.log("the exchange cancels %s", w.short(o.OrderID))
+	_ = w.x.ExchangeCancel(o.OrderID, "Order cancelled by the exchange: limit price protection") // live, so it can
+	w.watch.lapsed[keyOf(o)]++
 }
 
-// misfortune strikes a placement of ours before the exchange takes it.
-func (w *world) misfortune() {
-	switch t := w.c.Trouble; {
-	case w.strikes(w.wire, t.Reject):
-		w.x.RejectNext(user, "RMS:Blocked for this test")
-	case w.strikes(w.wire, t.Refuse):
-		w.x.RefuseNext(user, &paper.APIError{HTTPStatus: 400, ErrorType: "MarginException", Message: "Insufficient funds. Required margin is 1.00 but available margin is 0.00."})
+func money(p float64) string { return strconv.FormatFloat(p, 'f', 2, 64) }
+
+// reload changes the rules of a process that runs; one that is down reads the new file when it starts.
+func (w *world) reload() {
+	if w.c.Changed == nil {
+		return
 	}
+	w.log("the rules change")
+	w.rules = w.c.Changed
+	w.audit.reloaded = map[string]float64{}
+	for _, o := range w.stops() {
+		w.audit.reloaded[o.OrderID] = o.TriggerPrice
+	}
+	if w.p != nil {
+		w.take(lane.Input{Rules: w.rules}, nil)
+	}
+}
+
+// night is midnight: the exchange's book begins anew, and what is held is carried over.
+func (w *world) night() {
+	w.x.NextDay()
+	w.x.Drain()
+	w.changed()
+	for _, k := range w.keys() {
+		if w.x.NetQuantity(user, "NFO", k.symbol, k.product) != 0 {
+			w.excuse(k, carried, true)
+		}
+	}
+	w.ledger.nextDay(w)
+	w.audit.nextDay()
+	w.watch.over = map[key]time.Time{}
+	w.log("the next day")
 }

@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"math"
 	"strings"
 	"time"
 
@@ -11,35 +12,58 @@ import (
 // key is a place: a symbol in a product.
 type key struct{ symbol, product string }
 
+func (k key) String() string { return short(k.symbol) + " " + k.product }
+
 func keyOf(o paper.BookOrder) key { return key{o.Tradingsymbol, o.Product} }
 
+// keys are the places that the day trades.
 func (w *world) keys() []key {
 	var all []key
 	for _, s := range symbols {
-		for _, p := range w.products() {
-			all = append(all, key{s, p})
-		}
+		all = append(all, key{s, "MIS"}, key{s, "NRML"})
 	}
 	return all
 }
 
 // watcher looks at the exchange all the while: how long something is bare or covered twice, and what explains it.
 type watcher struct {
-	bare    map[key]time.Time // since when some open quantity had no live exit
-	bareAll map[key]time.Time // the same, whatever explains it: it is to be told
-	over    map[key]time.Time // since when our live exits were more than the position
-	excused map[key]string    // why a place may stay bare until it is flat
-	seen    map[string]bool   // rejected orders that were taken for an excuse
-	kind    map[string]string // what each order of ours was sent as last
-	byHand  map[string]string // our orders that a person cancelled, or the trigger that a person moved to
-	lapsed  map[key]int       // how many of our orders the exchange took away
-	outage  time.Time         // until when
-	said    map[string]time.Time
+	truth     []paper.BookOrder // the exchange's book
+	stale     bool              // it changed since
+	bare      map[key]time.Time // since when some open quantity had no live exit
+	bareAll   map[key]time.Time // the same, whatever explains it: it is to be told
+	over      map[key]time.Time // since when our live exits were more than the position
+	excused   map[key]string    // why a place may stay bare until it is flat
+	seen      map[string]bool   // rejected orders that were taken for an excuse
+	kind      map[string]string // what each order of ours was sent as last
+	byHand    map[string]string // our orders that a person cancelled, or the trigger that a person moved to
+	moved     map[key]bool      // places where a person moved a stop
+	lapsed    map[key]int       // how many of our orders the exchange took away
+	outage    time.Time         // until when nothing gets through
+	explained time.Time         // until when faults explain what is bare
+	late      time.Time         // when the book last showed new orders late
+	said      map[string]time.Time
+	names     map[string]string // short names of orders
+	ids       map[string]string // and the way back, of entries
+	count     map[string]int
 }
 
 func newWatcher() watcher {
-	return watcher{bare: map[key]time.Time{}, bareAll: map[key]time.Time{}, over: map[key]time.Time{}, excused: map[key]string{}, seen: map[string]bool{},
-		kind: map[string]string{}, byHand: map[string]string{}, lapsed: map[key]int{}, said: map[string]time.Time{}}
+	return watcher{stale: true, bare: map[key]time.Time{}, bareAll: map[key]time.Time{}, over: map[key]time.Time{}, excused: map[key]string{},
+		seen: map[string]bool{}, kind: map[string]string{}, byHand: map[string]string{}, moved: map[key]bool{}, lapsed: map[key]int{},
+		said: map[string]time.Time{}, names: map[string]string{}, ids: map[string]string{}, count: map[string]int{}}
+}
+
+// changed notes that the exchange's book is another.
+func (w *world) changed() { w.watch.stale, w.audit.body = true, nil }
+
+// book is the exchange's true book; whatever filled since it was looked at last goes into the ledger.
+func (w *world) book() []paper.BookOrder {
+	if w.watch.stale {
+		w.watch.stale = false
+		w.watch.truth = w.x.Book()
+		w.ledger.follow(w)
+	}
+	return w.watch.truth
 }
 
 // told notes a message that says that a place is not protected.
@@ -58,7 +82,7 @@ func (w *world) excuse(k key, why string, truly bool) {
 }
 
 // refused is the broker's word that it will not do it.
-func (w *world) refused(r actions.Request, e *actions.Error) {
+func (w *world) refused(r *actions.Request, e *actions.Error) {
 	if e.Class != actions.ClassProcessing && e.Class != actions.ClassNotFound && r.Call.Method == actions.Place {
 		k := key{r.Key.Tradingsymbol, r.Key.Product}
 		if r.Call.Params.OrderType == "LIMIT" {
@@ -74,13 +98,14 @@ type place struct {
 	net, open                        int
 	stops, triggered, targets, exits int // of ours, live
 	others, wrong                    int // of others, live; of ours on the side that adds
+	back                             int // of ours, live: what takes a surplus back
 	unsure                           int // of others, part of which may be no exits
 }
 
 func (w *world) place(k key) place {
-	p := place{net: w.x.NetQuantity(user, "NFO", k.symbol, k.product)}
+	p := place{net: w.ledger.net[k]}
 	p.open = abs(p.net)
-	for _, o := range w.x.Book() {
+	for _, o := range w.book() {
 		if keyOf(o) != k {
 			continue
 		}
@@ -97,6 +122,8 @@ func (w *world) place(k key) place {
 					p.unsure += o.Remaining // what filled of it may have been an entry: then the rest is no exit
 				}
 			}
+		case w.ledger.covers[o.Tag] && sign(o)*p.net >= 0:
+			p.back += o.Remaining
 		case sign(o)*p.net >= 0:
 			p.wrong += o.Remaining
 		case w.watch.kind[o.OrderID] == "MARKET":
@@ -113,64 +140,60 @@ func (w *world) place(k key) place {
 	return p
 }
 
-// look samples the exchange once a second.
-func (w *world) look() {
-	w.sample()
-	w.at(time.Second, w.look)
-}
-
-// Limits of what faults explain, and of what needs none.
+// Limits of what needs no fault to explain it: a book reading and a request, and what must be told.
 const (
-	bareFaulty, bareClean = 90 * time.Second, 5 * time.Second
-	overFaulty, overClean = 70 * time.Second, 5 * time.Second
-	tellFaulty, tellClean = 90 * time.Second, 14 * time.Second
-	outageOver            = 45 * time.Second // what waits for an address is tried every 30 s
+	bareClean = 5 * time.Second
+	overClean = 5 * time.Second
+	tellClean = 14 * time.Second
 )
 
-func (w *world) faulty() bool {
-	return w.c.Faults != (paper.Faults{}) || w.c.Crashes > 0 || w.c.Commits > 0 || w.c.Forge > 0
-}
-
-// limit is how long something may last. What a person does on the phone no postback tells: the next reconciliation does.
-func (w *world) limit(faulty, clean time.Duration) time.Duration {
-	switch p := w.c.People; {
-	case w.faulty():
-		return faulty
-	case p.Hands, p.Touch, p.Flips:
-		return clean + 15*time.Second
-	}
-	return clean
-}
-
-// sample judges the present moment.
+// sample judges the present moment by what the exchange holds.
 func (w *world) sample() {
+	if w.c.Extra != nil {
+		if wrong := w.c.Extra(w.book()); wrong != "" {
+			w.broke("extra", "%s", wrong)
+		}
+	}
+	w.book()
+	if w.c.Mode == "dry-run" {
+		return
+	}
 	v := &w.watch
 	for _, k := range w.keys() {
 		p := w.place(k)
-		if p.net == 0 {
+		if p.net == 0 && p.wrong == 0 { // flat, and not by an exit of one group that took what another holds
 			delete(v.excused, k)
 		}
 		ours := p.exits + max(p.stops, p.targets)
-		bare, over := p.open-min(p.open, p.others+ours), ours+p.wrong-p.open
-		outage := w.p == nil || w.now.Before(v.outage.Add(outageOver)) // nobody is there, or nothing gets through
+		bare, over := p.open-min(p.open, p.others+ours), ours+p.wrong-p.open-p.back
+		outage := w.p == nil || w.now.Before(v.outage) // nobody is there, or nothing gets through
 		mark(v.bare, k, bare > 0 && v.excused[k] == "" && !outage, w.now)
 		// of two groups one may have a stop and the other a target: to be told of, even both together are not enough
 		mark(v.bareAll, k, p.open > p.others+p.exits+p.stops+p.targets && !outage && v.excused[k] != carried, w.now)
 		mark(v.over, k, over > 0 && !outage, w.now)
 		if since, ok := v.bare[k]; ok {
-			lasts := w.now.Sub(since)
-			w.stats.Bare = max(w.stats.Bare, lasts)
-			if lasts > w.limit(bareFaulty, bareClean) {
-				w.break_("%v: %d of %d bare for %s and nothing explains it", k, bare, p.open, lasts)
+			w.stats.Bare = max(w.stats.Bare, w.now.Sub(since))
+			w.stats.Unexplained = max(w.stats.Unexplained, w.beyond(since))
+			if w.beyond(since) > bareClean {
+				w.broke("bare", "%v: %d of %d bare for %s, the last fault explains it until %s", k, bare, p.open, w.now.Sub(since), clock(v.explained.Sub(w.began)))
 			}
 		}
-		if since, ok := v.over[k]; ok && w.now.Sub(since) > w.limit(overFaulty, overClean) {
-			w.break_("invariant 4: %v holds %d, live exits of ours stops %d targets %d exits %d wrong %d for %s", k, p.net, p.stops, p.targets, p.exits, p.wrong, w.now.Sub(since))
+		if since, ok := v.over[k]; ok && w.beyond(since) > overClean {
+			w.broke("invariant 4, no more is live than is open", "%v holds %d, live of ours: stops %d, targets %d, exits %d, on the wrong side %d, for %s", k, p.net, p.stops, p.targets, p.exits, p.wrong, w.now.Sub(since))
 		}
-		if since, ok := v.bareAll[k]; ok && w.now.Sub(since) > w.limit(tellFaulty, tellClean) && v.said[k.symbol].Before(since.Add(-5*time.Minute)) {
-			w.break_("%v: %d bare for %s and nobody was told", k, bare, w.now.Sub(since))
+		if since, ok := v.bareAll[k]; ok && w.beyond(since) > tellClean && v.said[k.symbol].Before(since.Add(-5*time.Minute)) {
+			w.broke("bare is told", "%v: %d bare for %s and nobody was told", k, bare, w.now.Sub(since))
 		}
 	}
+	w.ledger.check(w)
+}
+
+// beyond is how long something has lasted that no fault explains.
+func (w *world) beyond(since time.Time) time.Duration {
+	if w.watch.explained.After(since) {
+		since = w.watch.explained
+	}
+	return w.now.Sub(since)
 }
 
 // mark keeps since when something holds.
@@ -185,19 +208,14 @@ func mark(since map[key]time.Time, k key, holds bool, now time.Time) {
 // carried is told once, as a list of what was open before.
 const carried = "carried over night"
 
-// night is midnight: the exchange's book begins anew, and what is held is carried over.
-func (w *world) night() {
-	w.x.NextDay()
-	w.x.Drain()
-	for _, k := range w.keys() {
-		if w.x.NetQuantity(user, "NFO", k.symbol, k.product) != 0 {
-			w.excuse(k, carried, true)
-		}
+// ours says whether Backstop placed an order.
+func ours(o paper.BookOrder) bool { return strings.HasPrefix(o.Tag, "bs") }
+
+func sign(o paper.BookOrder) int {
+	if o.TransactionType == "SELL" {
+		return -1
 	}
-	w.watch.over = map[key]time.Time{}
-	w.log("the next day")
-	for range 3 {
-		w.at(w.some(8*time.Minute), w.entry)
-	}
-	w.run(w.now.Add(10 * time.Minute))
+	return 1
 }
+
+func abs(n int) int { return int(math.Abs(float64(n))) }

@@ -225,3 +225,22 @@ func TestInvariant4ATargetThatTheBrokerWontShrinkIsReplaced(t *testing.T) {
 		t.Errorf("the target that sells too much is to go, not %s", r.Call.OrderID)
 	}
 }
+
+func TestAForgedAveragePricesNoTrueFill(t *testing.T) {
+	for _, confirmedFirst := range []bool{true, false} {
+		d := newDesk(t, stopRule)
+		d.set("E1", func(u *order.Update) { u.Quantity, u.FilledQuantity, u.AveragePrice = 150, 75, 0 })
+		d.postback("E1")
+		if confirmedFirst {
+			d.readBook()
+		}
+		d.forge("E1", func(u *order.Update) { filled(150)(u); u.AveragePrice = 200 * order.Rupee })
+		d.readBook()
+		d.none() // the trades of the true fill are not told yet
+		d.step(lane.Input{Trades: &lane.Trades{OrderID: "E1", Rows: []order.Trade{{TradeID: "1", OrderID: "E1", Quantity: 75, Price: 110 * order.Rupee}}}})
+		d.wait(2 * time.Second)
+		if p := d.take(actions.Place).Call.Params; p.Quantity != 75 || p.TriggerPrice != 88*order.Rupee {
+			t.Errorf("confirmed before the forgery %v: a stop of %d behind %s", confirmedFirst, p.Quantity, p.TriggerPrice)
+		}
+	}
+}

@@ -203,18 +203,37 @@ func (l *Lane) instrumentKnown(k order.Key) bool {
 
 // priceKnown says whether every average price that the event's order and group have is told.
 func (l *Lane) priceKnown(e *order.Event) bool {
+	layer, known := l.pricedBy(e)
+	if !known {
+		return false
+	}
 	o, ok := l.book.Order(e.OrderID)
-	if ok && o.Seen(order.Claimed).Row.FilledQuantity > 0 {
-		if _, told := o.Average(order.Claimed); !told {
+	if ok && o.Seen(layer).Row.FilledQuantity > 0 {
+		if _, told := o.Average(layer); !told {
 			return false
 		}
 	}
-	g := l.group(order.Claimed, e.Key, e.Group)
+	g := l.group(layer, e.Key, e.Group)
 	if g == nil || g.Filled == 0 {
 		return true
 	}
 	_, told := g.EntryPrice()
 	return told
+}
+
+// pricedBy is the layer whose average prices a decision on an event reads, and whether there is one yet. Where a
+// postback claims more of the event's order than the broker's own channels show, an average that came with it may be
+// a forgery: then it is the confirmed layer once that has reached the event, and before that only an event that is
+// the claim itself reads it, for its wish is evaluated again when the book confirms it.
+func (l *Lane) pricedBy(e *order.Event) (layer order.Layer, known bool) {
+	o, ok := l.book.Order(e.OrderID)
+	switch {
+	case !ok || !o.Ahead():
+		return order.Claimed, true
+	case o.Seen(order.Confirmed).Reaches(e.Status, e.Filled):
+		return order.Confirmed, true
+	}
+	return order.Claimed, o.Seen(order.Claimed).Row.FilledQuantity <= e.Filled
 }
 
 func (l *Lane) lastPrice(k order.Key) order.Price { return l.prices[k.Instrument()] }

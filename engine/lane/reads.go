@@ -132,7 +132,7 @@ func (l *Lane) eachAwaited(f func(o *order.Order)) {
 		return
 	}
 	for _, r := range l.runs {
-		if a := l.actions[r.Action]; l.ahead[r.Event.OrderID] && r.Waits == "" && (a == nil || a.Message == nil && !a.State.Final()) {
+		if a := l.actions[r.Action]; l.ahead[r.Event.OrderID] && (r.Waits == "" || r.Waits == holdsPrice) && (a == nil || a.Message == nil && !a.State.Final()) {
 			if o, ok := l.book.Order(r.Event.OrderID); ok {
 				f(o)
 			}
@@ -215,16 +215,17 @@ func (l *Lane) tradesWanted() []string {
 // unpriced are the orders behind an event whose average is not told.
 func (l *Lane) unpriced(e *order.Event) []string {
 	ids := []string{e.OrderID}
+	layer, _ := l.pricedBy(e)
 	if g := l.group(order.Claimed, e.Key, e.Group); g != nil {
 		ids = append(ids, g.Entries...)
 	}
 	var out []string
 	for _, id := range ids {
 		o, ok := l.book.Order(id)
-		if !ok || o.Seen(order.Claimed).Row.FilledQuantity == 0 {
+		if !ok || o.Seen(layer).Row.FilledQuantity == 0 {
 			continue
 		}
-		if _, told := o.Average(order.Claimed); !told {
+		if _, told := o.Average(layer); !told {
 			out = append(out, id)
 		}
 	}

@@ -23,6 +23,9 @@ func (l *Lane) words(e *order.Event, r *run) *rules.Words {
 	if g := l.group(order.Claimed, e.Key, e.Group); g != nil {
 		w.Group = l.groupWords(g)
 	}
+	if layer, _ := l.pricedBy(e); layer == order.Confirmed {
+		l.confirmedPrices(w, e)
+	}
 	w.Event.Order, w.Event.Group = w.Order, w.Group
 	l.placeWords(w, e.Key)
 	w.State = l.memory
@@ -50,6 +53,20 @@ func (l *Lane) placeWords(w *rules.Words, k order.Key) {
 		w.Clock = l.clockWords(k.Exchange)
 	}
 	w.Recent = l.recentWords(k)
+}
+
+// confirmedPrices puts the averages of the broker's own channels in the place of claimed ones.
+func (l *Lane) confirmedPrices(w *rules.Words, e *order.Event) {
+	if o, ok := l.book.Order(e.OrderID); ok {
+		if p, told := o.Average(order.Confirmed); told {
+			w.Order.AveragePrice = p.Rupees()
+		}
+	}
+	if g := l.group(order.Confirmed, e.Key, e.Group); g != nil {
+		if p, told := g.EntryPrice(); told {
+			w.Group.EntryPrice = p.Rupees()
+		}
+	}
 }
 
 func (l *Lane) eventWords(e *order.Event) rules.EventWords {

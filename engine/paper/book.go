@@ -12,6 +12,8 @@ type BookRead struct {
 	AsOf time.Time
 	// HideSince hides orders placed after it (they show up late, §3.13).
 	HideSince time.Time
+	// Hide, when not nil, says which orders are left out, each by itself.
+	Hide func(orderID string) bool
 	// Rows, when not nil, is asked how many of n rows the answer holds.
 	Rows func(n int) int
 }
@@ -26,7 +28,7 @@ func (x *Exchange) ReadBook(user string, r BookRead) []byte {
 	defer x.leave()
 	rows := []row{}
 	for _, o := range x.sequence {
-		if o.AccountID != user || !r.HideSince.IsZero() && o.placed.After(r.HideSince) {
+		if o.AccountID != user || !r.HideSince.IsZero() && o.placed.After(r.HideSince) || r.Hide != nil && r.Hide(o.OrderID) {
 			continue
 		}
 		if seen, ok := o.asOf(r.AsOf); ok {

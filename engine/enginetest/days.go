@@ -1,0 +1,143 @@
+package enginetest
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"time"
+
+	"backstop/actions"
+	"backstop/engine/journal"
+	"backstop/engine/journal/memory"
+	"backstop/engine/lane"
+	"backstop/engine/order"
+	"backstop/rules"
+)
+
+const (
+	head = "version: 1\nalerts: telegram\nrules:\n"
+	stop = `
+  - name: stop
+    on: [partial_fill, fill]
+    when: order.role == "entry"
+    then:
+      - place_stop_loss:
+          trigger_price: loss(20)
+          if_cancelled: replace
+      - telegram: "stop for ${order.tradingsymbol} at ${action.trigger_price}"
+`
+	target = `
+  - name: target
+    on: [partial_fill, fill]
+    when: order.role == "entry"
+    then:
+      - place_target: { price: profit(30) }
+`
+	leave = `
+  - name: stop
+    on: [partial_fill, fill]
+    when: order.role == "entry"
+    then:
+      - place_stop_loss: { trigger_price: loss(20) }
+`
+	perFill = `
+  - name: stop
+    on: [partial_fill, fill]
+    when: order.role == "entry"
+    then:
+      - place_stop_loss: { trigger_price: loss(20), per: fill, if_cancelled: replace }
+`
+	exits = `
+  - name: give-up
+    on: cancelled
+    when: order.role == "entry"
+    then:
+      - exit_position: {}
+`
+	siblings = `
+  - name: siblings
+    on: triggered
+    then:
+      - cancel_siblings: { roles: [target] }
+      - telegram: "triggered ${order.tradingsymbol}"
+`
+)
+
+// kind is a kind of day: rules, and who acts under them.
+type kind struct {
+	rules  string
+	wants  Wants
+	people People
+	refuse bool
+	lapse  bool
+	poor   bool
+	dryRun bool
+}
+
+var kinds = []kind{
+	{rules: stop + target, wants: Wants{Targets: true, Replace: true}},
+	{rules: stop + target, wants: Wants{Targets: true, Replace: true}, people: People{Hands: true, Shorts: true}},
+	{rules: stop + target, wants: Wants{Targets: true, Replace: true}, people: People{Shorts: true, Products: true}},
+	{rules: perFill, wants: Wants{Replace: true}, people: People{Hands: true}},
+	{rules: leave + target, people: People{Touch: true}},
+	{rules: stop + target + siblings, wants: Wants{Replace: true}, people: People{Touch: true, Hands: true}},
+	{rules: stop + target + exits, wants: Wants{Targets: true, Replace: true}, people: People{Shorts: true}},
+	{rules: stop + target, wants: Wants{Targets: true, Replace: true}, people: People{Flips: true, Hands: true}},
+	{rules: stop + target, wants: Wants{Targets: true, Replace: true}, lapse: true},
+	{rules: stop + target, wants: Wants{Targets: true, Replace: true}, refuse: true},
+	{rules: stop + target, wants: Wants{Replace: true}, poor: true},
+	{rules: perFill + exits, wants: Wants{Replace: true}, lapse: true},
+	{rules: stop + target, dryRun: true, people: People{Hands: true, Shorts: true}},
+}
+
+var (
+	parsed   = map[string]*rules.Set{}
+	parsedMu sync.Mutex // guards parsed
+)
+
+// ruleSet parses rules once.
+func ruleSet(text string) (*rules.Set, error) {
+	parsedMu.Lock()
+	defer parsedMu.Unlock()
+	if set, ok := parsed[text]; ok {
+		return set, nil
+	}
+	set, problems := rules.Parse("rules.yaml", []byte(head+text), rules.Options{Specs: actions.Builtin(), Channels: []string{"telegram"}})
+	if errs := problems.Errors(); len(errs) > 0 {
+		return nil, errors.New(fmt.Sprint(errs))
+	}
+	parsed[text] = set
+	return set, nil
+}
+
+// Day is the day of a seed: its world, its rules and its events, all drawn from it.
+func Day(seed uint64) (Config, error) {
+	dice := rand.New(rand.NewPCG(seed, 0x776f))
+	one := func(of int) bool { return dice.IntN(of) == 0 }
+	k := kinds[dice.IntN(len(kinds))]
+	c := Config{Seed: seed, Batch: 1, Confirm: !one(5), Wants: k.wants, Poor: k.poor, Open: func() (journal.Store, error) { return memory.New(), nil }}
+	c.Wants.Behind, c.Wants.Changed = 0.20, 0.25
+	if one(2) {
+		c.Batch = 50
+	}
+	t := Trouble{Refuse: k.refuse, Lapse: k.lapse}
+	if !one(4) {
+		t.Network, t.Crashes, t.Disk, t.Outage = true, one(2), one(3), one(4)
+		t.Forge = c.Confirm && one(3) // without confirm a forged postback is believed, as the setting says
+	}
+	night := one(8)
+	if night {
+		c.Start = time.Date(2026, 11, 23, 23, 48, 0, 0, order.IST)
+	}
+	if k.dryRun {
+		c.Mode, t.Crashes, night = lane.DryRun, one(2), false
+	}
+	c.Events = Draw(seed, k.people, t, night)
+	var err error
+	if c.Rules, err = ruleSet(k.rules); err == nil {
+		c.Changed, err = ruleSet(strings.ReplaceAll(k.rules, "loss(20)", "loss(25)"))
+	}
+	return c, err
+}

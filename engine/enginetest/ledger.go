@@ -1,0 +1,136 @@
+package enginetest
+
+import (
+	"time"
+
+	"backstop/engine/paper"
+)
+
+// ledger adds up what filled, order by order, from the exchange's book alone.
+type ledger struct {
+	net     map[key]int
+	spans   map[string]span    // prices of each order's fills
+	filled  map[string]int     // by order
+	paid    map[string]float64 // by order, in rupees
+	entered map[side]span      // prices at which others entered
+	entries map[key]time.Time  // when others entered last
+	surplus map[key]int        // signed: what orders of ours filled beyond what was held
+	since   map[key]time.Time  // since when there is a surplus
+	covers  map[string]bool    // orders of ours that take a surplus back
+}
+
+type side struct {
+	key
+	sign int
+}
+
+type span struct{ low, high float64 }
+
+func newLedger() ledger {
+	return ledger{net: map[key]int{}, spans: map[string]span{}, filled: map[string]int{}, paid: map[string]float64{}, entered: map[side]span{}, entries: map[key]time.Time{},
+		surplus: map[key]int{}, since: map[key]time.Time{}, covers: map[string]bool{}}
+}
+
+// follow takes what filled since the last look.
+func (l *ledger) follow(w *world) {
+	for _, o := range w.watch.truth {
+		n := o.Filled - l.filled[o.OrderID]
+		if n == 0 {
+			continue
+		}
+		paid := o.AveragePrice * float64(o.Filled)
+		price := (paid - l.paid[o.OrderID]) / float64(n)
+		l.filled[o.OrderID], l.paid[o.OrderID] = o.Filled, paid
+		l.fill(w, o, n, price)
+	}
+}
+
+func (l *ledger) fill(w *world, o paper.BookOrder, n int, price float64) {
+	k, s := keyOf(o), sign(o)
+	l.spans[o.OrderID] = widen(l.spans, o.OrderID, span{price, price})
+	if o.APIKey == "" { // of the phone: no postback tells it
+		w.explain(explains["postback lost"])
+	}
+	w.log("the exchange: %s fills %d at %.2f", w.short(o.OrderID), n, price)
+	before := l.net[k]
+	l.net[k] += s * n
+	beyond := n // what did not reduce
+	if before*s < 0 {
+		beyond = max(0, n-abs(before))
+	}
+	switch {
+	case !ours(o):
+		if beyond > 0 {
+			l.enter(w, side{k, s}, l.spans[o.OrderID])
+		}
+	case l.covers[o.Tag]: // what takes a surplus back may add to what another group holds
+		l.surplus[k] -= clamp(-s*n, l.surplus[k])
+	case beyond > 0:
+		l.surplus[k] += s * beyond
+		w.stats.OverExited++
+		w.log("the exchange: %s filled %d more than was held", w.short(o.OrderID), beyond)
+	default:
+		l.surplus[k] -= clamp(-s*n, l.surplus[k])
+	}
+	l.surplus[k] = clamp(l.surplus[k], l.net[k]) // never more than is held
+	if l.surplus[k] == 0 {
+		delete(l.since, k)
+	} else if _, ok := l.since[k]; !ok {
+		l.since[k] = w.now
+	}
+}
+
+// clamp is as much of n as has the sign of limit and is no more than it.
+func clamp(n, limit int) int {
+	switch {
+	case limit > 0:
+		return min(max(n, 0), limit)
+	case limit < 0:
+		return max(min(n, 0), limit)
+	}
+	return 0
+}
+
+// widen is what is in spans at a place, with prices more.
+func widen[K comparable](spans map[K]span, at K, more span) span {
+	have, ok := spans[at]
+	if !ok {
+		return more
+	}
+	return span{min(have.low, more.low), max(have.high, more.high)}
+}
+
+func (l *ledger) enter(w *world, s side, prices span) {
+	l.entered[s] = widen(l.entered, s, prices)
+	l.entries[s.key] = w.now
+	for id := range w.audit.reloaded { // the rules may move the stops of what enters now
+		for _, o := range w.watch.truth {
+			if o.OrderID == id && keyOf(o) == s.key {
+				delete(w.audit.reloaded, id)
+			}
+		}
+	}
+}
+
+// check is invariant 4 over what filled: more exited than entered only by a race, and then taken back at once.
+func (l *ledger) check(w *world) {
+	for _, k := range w.keys() {
+		since, ok := l.since[k]
+		if p := w.place(k); ok && p.exits >= abs(l.surplus[k]) && l.surplus[k]*p.net > 0 {
+			continue // it is on its way: it waits for somebody who takes it
+		}
+		if ok && w.p != nil && !w.now.Before(w.watch.outage) && w.watch.excused[k] == "" && w.beyond(since) > overClean {
+			w.broke("invariant 4, a surplus is taken back", "%v: exits of ours filled %d more than was held %s ago", k, abs(l.surplus[k]), w.now.Sub(since))
+		}
+	}
+}
+
+// nextDay carries what is held over night.
+func (l *ledger) nextDay(w *world) {
+	net := map[key]int{}
+	for _, k := range w.keys() {
+		net[k] = w.x.NetQuantity(user, "NFO", k.symbol, k.product)
+	}
+	*l = newLedger()
+	l.net = net
+}
