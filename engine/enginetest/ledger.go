@@ -65,6 +65,9 @@ func (l *ledger) fill(w *world, o paper.BookOrder, n int, price float64) {
 		}
 	case l.covers[o.Tag]: // what takes a surplus back may add to what another group holds
 		l.surplus[k] -= clamp(-s*n, l.surplus[k])
+		if beyond > 0 && w.watch.excused[k] == "" && w.watch.lifted[k] != "" {
+			w.watch.excused[k] = w.watch.lifted[k]
+		}
 	case beyond > 0:
 		l.surplus[k] += s * beyond
 		w.stats.OverExited++

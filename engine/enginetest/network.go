@@ -299,11 +299,12 @@ func (w *world) readBook(began time.Time, struck Event, err error) *lane.Read {
 		w.stats.Hidden++
 		r.Hide = func(id string) bool { return w.now.Before(w.audit.hidden[id]) }
 	}
+	w.book()
 	body := w.audit.body
-	if !plain || body == nil {
+	if !plain || body == nil || w.watch.stale {
 		body = w.x.ReadBook(user, r)
 	}
-	if plain {
+	if plain && !w.watch.stale {
 		w.audit.body = body
 	}
 	updates, unreadable, err := kite.DecodeBook(body, began, w.now)

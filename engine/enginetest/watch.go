@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,6 +34,7 @@ type watcher struct {
 	bareAll   map[key]time.Time // the same, whatever explains it: it is to be told
 	over      map[key]time.Time // since when our live exits were more than the position
 	excused   map[key]string    // why a place may stay bare until it is flat
+	lifted    map[key]string    // the excuse that ended last: a surplus that is taken back may bring its place back
 	seen      map[string]bool   // rejected orders that were taken for an excuse
 	kind      map[string]string // what each order of ours was sent as last
 	byHand    map[string]string // our orders that a person cancelled, or the trigger that a person moved to
@@ -48,7 +50,7 @@ type watcher struct {
 }
 
 func newWatcher() watcher {
-	return watcher{stale: true, bare: map[key]time.Time{}, bareAll: map[key]time.Time{}, over: map[key]time.Time{}, excused: map[key]string{},
+	return watcher{stale: true, bare: map[key]time.Time{}, bareAll: map[key]time.Time{}, over: map[key]time.Time{}, excused: map[key]string{}, lifted: map[key]string{},
 		seen: map[string]bool{}, kind: map[string]string{}, byHand: map[string]string{}, moved: map[key]bool{}, lapsed: map[key]int{},
 		said: map[string]time.Time{}, names: map[string]string{}, ids: map[string]string{}, count: map[string]int{}}
 }
@@ -59,11 +61,16 @@ func (w *world) changed() { w.watch.stale, w.audit.body = true, nil }
 // book is the exchange's true book; whatever filled since it was looked at last goes into the ledger.
 func (w *world) book() []paper.BookOrder {
 	if w.watch.stale {
-		w.watch.stale = false
 		w.watch.truth = w.x.Book()
+		w.watch.stale = slices.ContainsFunc(w.watch.truth, onItsWay) // it opens without a word
 		w.ledger.follow(w)
 	}
 	return w.watch.truth
+}
+
+// onItsWay says whether the exchange does not have the order yet.
+func onItsWay(o paper.BookOrder) bool {
+	return o.Live() && o.Status != "OPEN" && o.Status != "TRIGGER PENDING"
 }
 
 // told notes a message that says that a place is not protected.
@@ -162,6 +169,9 @@ func (w *world) sample() {
 	for _, k := range w.keys() {
 		p := w.place(k)
 		if p.net == 0 && p.wrong == 0 { // flat, and not by an exit of one group that took what another holds
+			if v.excused[k] != "" {
+				v.lifted[k] = v.excused[k]
+			}
 			delete(v.excused, k)
 		}
 		ours := p.exits + max(p.stops, p.targets)

@@ -119,6 +119,36 @@ func TestAPostbackOfYesterdayMovesNothing(t *testing.T) {
 	}
 }
 
+func TestALatePostbackOfAnOrderThatLivedYesterdayIsNoOrderOfToday(t *testing.T) {
+	yesterday := func(d *desk, id string, atExchange bool) {
+		u := d.set(id, func(u *order.Update) { u.OrderTimestamp = d.now.Add(-24 * time.Hour) })
+		u.ExchangeTimestamp, u.ExchangeUpdateTimestamp = time.Time{}, time.Time{}
+		if atExchange {
+			u.ExchangeTimestamp, u.ExchangeUpdateTimestamp = u.OrderTimestamp, u.OrderTimestamp
+		}
+		d.postback(id)
+		delete(d.book, id)
+	}
+	d := newDesk(t, stopRule, func(o *lane.Options) { o.Confirm = false })
+	yesterday(d, "A1", false) // waits for today's session: an order of today
+	if len(d.kinds("A1")) == 0 {
+		t.Error("an order that no exchange had yesterday is today's")
+	}
+	d = newDesk(t, stopRule, func(o *lane.Options) { o.Confirm = false })
+	yesterday(d, "Y1", true)
+	if kinds := d.kinds("Y1"); len(kinds) != 0 {
+		t.Errorf("told %v", kinds)
+	}
+	d.set("E1", filled(75))
+	d.postback("E1")
+	r := d.take(actions.Place)
+	d.refuse(r, actions.ClassAmbiguous)
+	d.wait(40 * time.Second)
+	if again := d.take(actions.Place); again.Call.Params.Tag != r.Call.Params.Tag { // no reading lacks it, so the absence is proved
+		t.Error("sent again with another tag")
+	}
+}
+
 func TestInvariant2AnOrderThatOnlyAForgeryNamedHidesNoAbsence(t *testing.T) {
 	d := newDesk(t, stopRule)
 	d.set("X1", filled(75))

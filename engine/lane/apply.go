@@ -115,12 +115,14 @@ func (l *Lane) fold(u *order.Update, baseline bool) string {
 
 // earlier says whether an update tells what was over before today: a postback that comes late or is sent again over
 // night, or a book that still shows yesterday. Its fills are in the overnight quantities. An order that was placed on
-// an earlier evening and waits (AMO) is today's.
+// an earlier evening and waits (AMO) is today's: no exchange has it yet.
 func (l *Lane) earlier(u *order.Update) bool {
-	if !u.Status.Terminal() && u.FilledQuantity == 0 {
-		return false
-	}
 	last := u.Latest()
+	if !u.Status.Terminal() && u.FilledQuantity == 0 {
+		if last = u.ExchangeTimestamp; u.ExchangeUpdateTimestamp.After(last) {
+			last = u.ExchangeUpdateTimestamp
+		}
+	}
 	return !last.IsZero() && order.DayOf(last) < l.meta.Day
 }
 
