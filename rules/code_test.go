@@ -1,6 +1,7 @@
 package rules_test
 
 import (
+	"io/fs"
 	"slices"
 	"strings"
 	"testing"
@@ -15,10 +16,17 @@ var made = map[string]string{
 	"BS312": "version: 1\nrules:\n  - name: tell\n    on: rejected\n    when: order.tag in [\"a\"" + strings.Repeat(", \"b\"", 1000) + "]\n    then:\n      - log: x\n",
 }
 
+// options read an included file as a pack that has what examples of include name.
 func options() rules.Options {
 	env := map[string]string{"TELEGRAM_BOT_TOKEN": "1:x", "TELEGRAM_CHAT_ID": "42"}
 	o := rules.Options{Specs: actions.Builtin(), Channels: []string{rules.SettingsChannel},
-		Env: func(name string) (string, bool) { v, ok := env[name]; return v, ok }}
+		Env: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+		Read: func(path string) ([]byte, error) {
+			if strings.HasPrefix(path, "packs/") {
+				return []byte("version: 1\nvars: { stop_pct: 20 }\nrules: []\n"), nil
+			}
+			return nil, fs.ErrNotExist
+		}}
 	for _, c := range actions.Reasons() {
 		o.Reasons = append(o.Reasons, string(c))
 	}

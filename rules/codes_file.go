@@ -51,4 +51,7 @@ var codesOfFile = []Code{
 	{"BS116", "wrong-version", SeverityError, "The version is not known",
 		"This program reads `version: 1`.",
 		"version: 2\nrules: []", "version: 1\nrules: []"},
+	{"BS117", "bad-include", SeverityError, "A file can't be included",
+		"It can't be read, includes itself, or there are too many. Paths are relative to the file that includes them.",
+		"include: missing.yaml\nrules: []", "rules: []"},
 }

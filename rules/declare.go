@@ -42,7 +42,7 @@ func BesideFields() []Param { return besideTable }
 
 var fileTable = []Param{
 	{Name: "version", Type: ParamEnum, Enum: []string{"1"}, Example: "1", Doc: "the version of the language"},
-	{Name: "include", Type: ParamWords, Example: "examples/oco/rules.yaml", Later: wholeLater, Doc: "rules of other files, with vars of their own"},
+	{Name: "include", Type: ParamIncludes, Fields: includeTable, Example: `[{ file: packs/oco.yaml, vars: { stop_pct: 25 } }]`, Doc: "rules of other files, before this one's own; a path, or a file with vars of its own"},
 	{Name: "vars", Type: ParamConstants, Example: "{ stop_pct: 20 }", Doc: "your constants: numbers, texts, true or false, or lists of them; a later one may use an earlier one: \"${vars.stop_pct}\""},
 	{Name: "channels", Type: ParamChannels, Example: `{ desk: { telegram: { token: "${env.TELEGRAM_BOT_TOKEN}", chat_id: "${env.TELEGRAM_CHAT_ID}" } } }`, Doc: "where messages go"},
 	{Name: "alerts", Type: ParamName, Example: "desk", Default: "the only channel of the file, else the one that the settings make", Doc: "the channel that gets what Backstop says by itself; none means nobody"},
@@ -67,6 +67,13 @@ var ruleTable = []Param{
 	{Name: "by", Type: ParamEnum, Enum: []string{"order", "group", "symbol", "rule"}, Default: "rule", Example: "symbol", Doc: "of what the cooldown and max_per_day are"},
 	{Name: "then", Type: ParamActions, Required: true, Example: "- place_stop_loss: { trigger_price: loss(20) }", Doc: "the actions, one after the other"},
 	{Name: "on_error", Type: ParamActions, Default: "the default exit of a stop", Example: `- telegram: "No stop: ${error.message}"`, Doc: "the actions for when one of then failed for good"},
+}
+
+// includeTable is what stands in one include that is more than a path.
+var includeTable = []Param{
+	{Name: "file", Type: ParamLine, Required: true, Example: "packs/oco.yaml", Doc: "the file, relative to this one"},
+	{Name: "vars", Type: ParamConstants, Example: "{ stop_pct: 25 }", Doc: "what its vars shall be in place of what it says"},
+	{Name: "as", Type: ParamSlug, Example: "nifty", Doc: "stands before the names of its rules: nifty-NAME; so that a file can be included twice"},
 }
 
 // onTable is what stands in a schedule.

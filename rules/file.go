@@ -1,26 +1,67 @@
 package rules
 
 import (
+	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
 )
 
-// file reads the whole file: constants first, since everything else may use them.
+// file reads the whole file, and those that it includes: constants first, since everything else may use them, then
+// what the rules remember, then the rules.
 func (r *reader) file() {
+	r.top = &includes{}
+	r.chain = []string{filepath.Clean(r.src.name)}
+	if !r.open() {
+		if r.root != nil {
+			r.silence(r.root)
+		}
+		return
+	}
+	for i := len(r.top.all) - 1; i >= 0; i-- { // who includes comes behind what it includes, and is heard first
+		r.adopt(r.top.all[i])
+		r.top.all[i].set = r.set
+	}
+	r.readAlerts(r.fieldsOf["alerts"].value)
+	all := append(slices.Clone(r.top.all), r)
+	state := readMemory(all)
+	for _, each := range all {
+		each.scope.state = state
+		each.readOwnRules()
+	}
+	for _, each := range all {
+		each.lintAcross()
+		if each.root != nil {
+			each.silence(each.root)
+		}
+	}
+	for _, sub := range r.top.all {
+		r.others = append(r.others, sub.finish()...)
+		r.set.files = append(r.set.files, sub.src.name)
+	}
+	if len(r.top.contents) > 0 {
+		r.set.version = versionOf([]byte(r.set.version + "\n" + strings.Join(r.top.contents, "\n")))
+	}
+}
+
+// open reads what stands before the rules, and what the file includes. It says whether there was a file.
+func (r *reader) open() bool {
 	root := r.document()
 	if root == nil {
-		return
+		return false
 	}
-	defer r.silence(root)
+	r.root = root
 	r.screen(root, 0)
 	if !r.mapping(root, "a rules file", "it begins with version: 1 and rules:") {
-		return
+		return false
 	}
 	fields := r.fields(root, "the file", fileTable)
+	r.fieldsOf = fields
 	r.readVersion(root, fields)
 	r.readVars(fields["vars"].value)
+	r.readIncludes(fields["include"].value)
 	r.scope.env = nil
 	if f, ok := fields["channels"]; ok {
 		r.readChannels(f.value)
@@ -32,14 +73,21 @@ func (r *reader) file() {
 			r.set.unprotected = d
 		}
 	}
-	r.readAlerts(fields["alerts"].value)
-	r.scope.state = r.readMemory(fields["rules"].value)
-	f, ok := fields["rules"]
+	return true
+}
+
+// readOwnRules reads the rules of this one file.
+func (r *reader) readOwnRules() {
+	if r.root == nil || r.fieldsOf == nil {
+		return
+	}
+	f, ok := r.fieldsOf["rules"]
+	_, includes := r.fieldsOf["include"]
 	switch {
 	case ok:
 		r.readRules(f.value)
-	case !r.damaged:
-		r.add(SeverityWarning, place{root.Line, root.Column}, 1, "no-rules", "the file has no rules", "write them under rules:")
+	case !r.damaged && !includes:
+		r.add(SeverityWarning, place{r.root.Line, r.root.Column}, 1, "no-rules", "the file has no rules", "write them under rules:")
 	}
 }
 
@@ -105,12 +153,19 @@ func (r *reader) readRules(n *yaml.Node) {
 		}
 		rule := r.readRule(e)
 		if other, twice := r.set.Rule(rule.Name); twice && rule.Name != "" {
+			where := "on line " + itoa(r.src.origin(place{other.Pos.Line, 1}).line)
+			hint := "names become part of ids: give it another"
+			if other.File != rule.File {
+				where = fmt.Sprintf("in %s, line %d,", other.File, other.Pos.Line)
+			}
+			if other.File != rule.File || len(r.chain) > 1 {
+				hint += ", or include the file with as: NAME"
+			}
 			r.fail(place{rule.Pos.Line, rule.Pos.Column}, len([]rune(rule.Name)), "duplicate-name",
-				"a rule named "+rule.Name+" stands on line "+itoa(r.src.origin(place{other.Pos.Line, 1}).line)+" already", "names become part of ids: give it another")
+				"a rule named "+rule.Name+" stands "+where+" already", hint)
 		}
 		r.set.rules = append(r.set.rules, rule)
 	}
-	r.lintAcross()
 }
 
 // mendPasses bounds how often a text that YAML can read is mended.

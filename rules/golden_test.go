@@ -34,7 +34,9 @@ func parseFile(t *testing.T, path string) (*Set, Problems) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Parse(filepath.Base(path), src, testOptions())
+	o := testOptions()
+	o.Read = func(name string) ([]byte, error) { return os.ReadFile(filepath.Join(filepath.Dir(path), name)) }
+	return Parse(filepath.Base(path), src, o)
 }
 
 func files(t *testing.T, pattern string) []string {

@@ -39,6 +39,10 @@ func (r *reader) readGuardrails(n *yaml.Node) {
 		return
 	}
 	fields := r.fields(n, "guardrails", guardrailTable)
+	r.limits = map[string]bool{}
+	for name := range fields {
+		r.limits[name] = true
+	}
 	for name, to := range map[string]*order.Price{"max_order_value": &g.MaxOrderValue, "max_daily_loss": &g.MaxDailyLoss} {
 		if f, ok := fields[name]; ok {
 			if x, ok := r.limit(f.value, name, false); ok {

@@ -125,11 +125,11 @@ func (r *reader) lintAcross() {
 
 // lintTests warns of rules that no test covers, where there are tests.
 func (r *reader) lintTests() {
-	if r.o.Tested == nil || r.damaged {
+	if r.o.Tested == nil || r.damaged || len(r.chain) > 1 { // an included file has its own
 		return
 	}
 	for _, rule := range r.set.rules {
-		if rule.Enabled && rule.Name != "" && !r.o.Tested(rule.Name) {
+		if rule.File == r.src.name && rule.Enabled && rule.Name != "" && !r.o.Tested(rule.Name) {
 			r.add(SeverityWarning, place{rule.Pos.Line, rule.Pos.Column}, len([]rune(rule.Name)), "no-test", "no test beside the file makes "+rule.Name+" act", "write one, or let `backstop test record` make it from the journal")
 		}
 	}
@@ -148,7 +148,7 @@ func (r *reader) lintCNC() {
 	}
 	for _, rule := range r.set.rules {
 		i := slices.IndexFunc(rule.Then, func(s *Step) bool { return s.Action == "place_target" })
-		if i >= 0 && rule.onlyCNC() {
+		if i >= 0 && rule.onlyCNC() && rule.File == r.src.name {
 			r.warnStep(rule.Then[i], "two-exits-in-cnc", "in CNC the broker takes one exit for the shares: beside the stop of "+stop.Name+" this target is refused", "keep the stop, and take profit with a rule")
 		}
 	}

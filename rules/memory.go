@@ -18,26 +18,26 @@ const setAction = "set"
 // Memory is typed: what a rule compares must be known when the file is read. So before any expression is compiled
 // the types of all names that some set writes are worked out from what it writes, whichever rule stands first.
 
-// memory collects the types of state.*.
+// memory collects the types of state.*, over all files.
 type memory struct {
-	r       *reader
 	written map[string][]writing
 	order   []string
 }
 
 // writing is one `name: expression` of a set, and what action.* and steps.* mean there.
 type writing struct {
+	r      *reader
 	key    *yaml.Node
 	node   ast.Node
 	before *Spec
 	steps  map[string]Spec
 }
 
-// readMemory works out what state.* is. rules is the list under rules, as read.
-func (r *reader) readMemory(lists ...*yaml.Node) map[string]ParamType {
-	m := &memory{r: r, written: map[string][]writing{}}
-	for _, list := range lists {
-		m.collect(list)
+// readMemory works out what state.* is, of the rules of all files together.
+func readMemory(files []*reader) map[string]ParamType {
+	m := &memory{written: map[string][]writing{}}
+	for _, r := range files {
+		m.collect(r, r.fieldsOf["rules"].value)
 	}
 	types := map[string]ParamType{}
 	for range m.order { // what one name is may follow from another's
@@ -55,9 +55,9 @@ func (r *reader) readMemory(lists ...*yaml.Node) map[string]ParamType {
 		for _, w := range m.written[name] {
 			switch t := m.typeOf(w.node, w, types); {
 			case types[name] == "":
-				r.failNode(w.key, "unknown-type", "it can't be told whether state."+name+" is a number, a text, or true or false", "write "+name+": (state."+name+" ?? 0) + 1, or a plain value")
+				w.r.failNode(w.key, "unknown-type", "it can't be told whether state."+name+" is a number, a text, or true or false", "write "+name+": (state."+name+" ?? 0) + 1, or a plain value")
 			case t != "" && t != types[name]:
-				r.failNode(w.key, "wrong-type", fmt.Sprintf("state.%s is a %s here and a %s elsewhere", name, t, types[name]), "a name of state has one type: use another name")
+				w.r.failNode(w.key, "wrong-type", fmt.Sprintf("state.%s is a %s here and a %s elsewhere", name, t, types[name]), "a name of state has one type: use another name")
 			}
 		}
 		if types[name] == "" {
@@ -68,7 +68,7 @@ func (r *reader) readMemory(lists ...*yaml.Node) map[string]ParamType {
 }
 
 // collect finds every set of a list of rules.
-func (m *memory) collect(list *yaml.Node) {
+func (m *memory) collect(r *reader, list *yaml.Node) {
 	if list == nil || list.Kind != yaml.SequenceNode {
 		return
 	}
@@ -79,13 +79,13 @@ func (m *memory) collect(list *yaml.Node) {
 		steps := map[string]Spec{}
 		for _, part := range []string{"then", "on_error"} {
 			if f := valueOf(rule, part); f != nil && f.Kind == yaml.SequenceNode {
-				m.sequence(f, steps)
+				m.sequence(r, f, steps)
 			}
 		}
 	}
 }
 
-func (m *memory) sequence(list *yaml.Node, steps map[string]Spec) {
+func (m *memory) sequence(r *reader, list *yaml.Node, steps map[string]Spec) {
 	var before *Spec
 	for _, e := range list.Content {
 		name := e.Value
@@ -101,10 +101,10 @@ func (m *memory) sequence(list *yaml.Node, steps map[string]Spec) {
 				}
 			}
 		}
-		spec, _ := m.r.spec(name)
+		spec, _ := r.spec(name)
 		if name == setAction && params != nil && params.Kind == yaml.MappingNode {
 			for i := 0; i+1 < len(params.Content); i += 2 {
-				m.write(params.Content[i], params.Content[i+1], before, steps)
+				m.write(r, params.Content[i], params.Content[i+1], before, steps)
 			}
 		}
 		before = &spec
@@ -114,19 +114,19 @@ func (m *memory) sequence(list *yaml.Node, steps map[string]Spec) {
 	}
 }
 
-func (m *memory) write(key, value *yaml.Node, before *Spec, steps map[string]Spec) {
-	if m.r.skip[key] || !identifier.MatchString(key.Value) {
+func (m *memory) write(r *reader, key, value *yaml.Node, before *Spec, steps map[string]Spec) {
+	if r.skip[key] || !identifier.MatchString(key.Value) {
 		return
 	}
 	if _, seen := m.written[key.Value]; !seen {
 		m.order = append(m.order, key.Value)
 	}
-	w := writing{key: key, before: before, steps: map[string]Spec{}}
+	w := writing{r: r, key: key, before: before, steps: map[string]Spec{}}
 	for id, s := range steps {
 		w.steps[id] = s
 	}
-	if value.Kind == yaml.ScalarNode && !m.r.skip[value] {
-		if tree, err := parser.ParseWithConfig(unwrap(m.r.src.locate(value).trim()).String(), newConfig()); err == nil {
+	if value.Kind == yaml.ScalarNode && !r.skip[value] {
+		if tree, err := parser.ParseWithConfig(unwrap(r.src.locate(value).trim()).String(), newConfig()); err == nil {
 			w.node = tree.Node
 		}
 	}
@@ -196,7 +196,7 @@ func (m *memory) wordType(path []string, w writing, types map[string]ParamType) 
 	case "state":
 		return types[path[1]]
 	case "vars":
-		switch c := m.r.scope.vars[path[1]]; c.value.(type) {
+		switch c := w.r.scope.vars[path[1]]; c.value.(type) {
 		case string:
 			return ParamText
 		case bool:

@@ -25,6 +25,8 @@ type Options struct {
 	Channels []string
 	// Reasons are the words that order.reason and error.type can have; none: they are not checked.
 	Reasons []string
+	// Read reads an included file; nil: none can be included. Load reads them from the disk.
+	Read func(path string) ([]byte, error)
 	// Tested says whether a rule test makes the rule of this name act; nil: there are no tests to look at.
 	Tested func(rule string) bool
 }
@@ -39,38 +41,55 @@ const (
 // Load reads and parses a file. The error is that of reading it (errors.Is fs.ErrNotExist …); what is wrong
 // with its content are the problems, and then the set is nil.
 func Load(path string, o Options) (*Set, Problems, error) {
-	f, err := os.Open(path)
+	src, err := readBounded(path)
 	if err != nil {
 		return nil, nil, fmt.Errorf("rules: %w", err)
 	}
-	defer func() { _ = f.Close() }()
-	src, err := io.ReadAll(io.LimitReader(f, fileSize+1)) // whatever it is, it has an end
-	if err != nil {
-		return nil, nil, fmt.Errorf("rules: %w", err)
+	if o.Read == nil {
+		o.Read = readBounded
 	}
 	set, problems := Parse(path, src, o)
 	return set, problems, nil
+}
+
+// readBounded reads a file; whatever it is, it has an end.
+func readBounded(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	return io.ReadAll(io.LimitReader(f, fileSize+1))
 }
 
 // Parse checks and compiles a file. All mistakes are told at once, sorted by place; with an error among them
 // the set is nil.
 func Parse(name string, src []byte, o Options) (*Set, Problems) {
 	r := &reader{o: o, src: newSource(name, string(src)), set: &Set{version: versionOf(src)}, skip: map[*yaml.Node]bool{}}
-	switch {
-	case len(src) > fileSize:
-		r.src = newSource(name, "")
-		r.fail(place{1, 1}, 1, "too-large", fmt.Sprintf("a rules file has at most %d bytes, this one has more", fileSize), "a list that long belongs in another place")
-	case r.otherEncoding(src):
-	case r.longLine():
-	default:
+	r.set.files = []string{name}
+	if r.readable(src) {
 		r.file()
 	}
-	found := r.finish()
+	found := append(r.finish(), r.others...)
 	if len(found.Errors()) > 0 {
 		return nil, found
 	}
 	r.set.index = newIndex(r.set.rules)
 	return r.set, found
+}
+
+// readable says whether a file can be read at all, and tells where not.
+func (r *reader) readable(src []byte) bool {
+	switch {
+	case len(src) > fileSize:
+		r.src = newSource(r.src.name, "")
+		r.fail(place{1, 1}, 1, "too-large", fmt.Sprintf("a rules file has at most %d bytes, this one has more", fileSize), "a list that long belongs in another place")
+	case r.otherEncoding(src):
+	case r.longLine():
+	default:
+		return true
+	}
+	return false
 }
 
 // versionOf is a short hash of the content; a byte order mark and the kind of line ends don't count.
@@ -91,6 +110,20 @@ type reader struct {
 	secrets  []string            // literal secrets of the file, masked wherever a line is shown
 	damaged  bool                // a part of the file was left out because YAML can't read it
 	lost     []string            // the fields of the top that were left out
+
+	root     *yaml.Node
+	fieldsOf map[string]pair // of the top
+	limits   map[string]bool // guardrails that are written
+	how      inclusion       // how this file was included
+	chain    []string        // the files from the first to this one
+	top      *includes
+	others   Problems // of included files
+}
+
+// includes are the files that were brought in, in the order of their rules.
+type includes struct {
+	all      []*reader
+	contents []string
 }
 
 // add notes a problem. slug names its Code; the severity is said at the place, since serve is stricter than check.

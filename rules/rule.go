@@ -13,11 +13,16 @@ func itoa(n int) string { return strconv.Itoa(n) }
 
 // readRule reads one rule; mistakes in it don't keep the rest from being read.
 func (r *reader) readRule(n *yaml.Node) *Rule {
-	rule := &Rule{Enabled: true, By: ByRule, Pos: Position{n.Line, n.Column}}
+	rule := &Rule{Enabled: true, By: ByRule, Pos: Position{n.Line, n.Column}, File: r.src.name}
 	fields := r.fields(n, "a rule", ruleTable)
 	if f, ok := fields["name"]; ok {
 		rule.Pos = Position{f.value.Line, f.value.Column}
 		rule.Name, _ = r.name(f.value, "a rule's name")
+		if r.how.as != "" && rule.Name != "" {
+			if rule.Name = r.how.as + "-" + rule.Name; !slug.MatchString(rule.Name) {
+				r.failNode(f.value, "bad-name", rule.Name+" is too long for a name", "take a shorter as: where it is included")
+			}
+		}
 	} else {
 		r.fail(place{n.Line, n.Column}, 1, "missing-field", "a rule needs a name", "write name: stop-behind-entry")
 	}

@@ -152,6 +152,9 @@ func (p Param) typeSchema() schema {
 			s["minItems"] = 1
 		}
 		return s
+	case ParamIncludes:
+		path := schema{"type": "string", "minLength": 1}
+		return one(schema{"anyOf": []schema{path, objectOf(p.Fields)}}, false)
 	case ParamRules:
 		return schema{"type": "array", "items": ref("rule")}
 	case ParamMapping:

@@ -16,6 +16,7 @@ type Set struct {
 	unprotected time.Duration
 	channels    []Channel
 	guardrails  Guardrails
+	files       []string
 	index       index
 }
 
@@ -49,6 +50,9 @@ func (s *Set) Alerts() string { return s.alerts }
 
 // UnprotectedAfter is how long an open quantity may be without a live exit before it is told.
 func (s *Set) UnprotectedAfter() time.Duration { return s.unprotected }
+
+// Files are the files that the set was read from: the first, then what it includes.
+func (s *Set) Files() []string { return s.files }
 
 // Channels are those written in the file.
 func (s *Set) Channels() []Channel { return s.channels }
@@ -106,6 +110,7 @@ type Rule struct {
 	Recents   []Recent
 
 	Pos       Position
+	File      string // that it stands in, as it was named
 	condition *expression
 	leads     []Lead
 }

@@ -30,6 +30,7 @@ const (
 	ParamRules      ParamType = "rules list"
 	ParamMapping    ParamType = "mapping" // of Fields
 	ParamConstants  ParamType = "constants"
+	ParamIncludes   ParamType = "includes" // one path or mapping, or a list
 	ParamChannels   ParamType = "channels"
 	ParamSetting    ParamType = "setting"  // a text with ${env.NAME} and ${vars.NAME}
 	ParamLimit      ParamType = "limit"    // a number above 0, or a setting that holds one

@@ -30,6 +30,7 @@ func (r *reader) readVars(n *yaml.Node) {
 		if !ok {
 			c = constant{unset: true} // told; what uses it is not told again
 		}
+		c = r.overridden(name, c)
 		if _, twice := r.scope.vars[name]; !twice {
 			r.scope.vars[name] = c
 			r.scope.varList = append(r.scope.varList, name)
