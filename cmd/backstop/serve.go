@@ -83,7 +83,10 @@ func (p *program) serve(ctx context.Context, s *settings, verbose bool) error {
 	}
 	defer func() { _ = admin.Close() }() // the same
 	store, err := openStore(ctx, s)
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil: // asked to end before it began
+		return nil
+	case err != nil:
 		return err
 	}
 	log := p.logger(s, verbose)
