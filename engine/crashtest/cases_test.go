@@ -3,6 +3,7 @@
 package crashtest
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -162,6 +163,7 @@ func TestAFullDisk(t *testing.T) {
 	full := w.apart()
 	if full.within(3 * time.Second) {
 		w.refuse(4, full, w.data)
+		t.Logf("a start on a full disk: %s", full.tail())
 	} else { // it found room enough to start, and takes nothing that it can't keep
 		full.kill()
 	}
@@ -180,6 +182,11 @@ func TestAFullDisk(t *testing.T) {
 		time.Sleep(20 * time.Millisecond)
 		w.must(fillDisk(filler))
 	}
+	w.until("a person is told", 60*time.Second, func() bool { // a journal is given 10 s
+		text, err := os.ReadFile(w.serve.log)
+		w.must(err)
+		return bytes.Contains(text, []byte("JOURNAL FAILS"))
+	})
 	w.must(os.Remove(filler))
 	w.ready()
 	w.judge(judging{}, 60*time.Second)
