@@ -240,7 +240,17 @@ func (b *Book) Fold(u *Update, now time.Time) FoldOutcome {
 	if !claims {
 		k.fold(u, v)
 	}
+	given := c.Version
 	c.fold(u, v)
+	switch {
+	case c.Version != given && claims:
+		o.Valued = now
+	case c.Version != given:
+		o.Valued = time.Time{}
+	case !o.Valued.IsZero() && u.Source == SourceBook && !u.Began.Before(o.Valued) && k.Reaches(c.Row.Status, c.Row.FilledQuantity):
+		c.checked(k) // a reading that began after the claim, and is not behind it
+		o.Valued = time.Time{}
+	}
 	c.trust(k)
 	afterC := c.substance()
 	changed := beforeC != afterC || beforeK != k.substance()

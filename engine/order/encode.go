@@ -25,6 +25,7 @@ func (o *Order) AppendJSON(b []byte) []byte {
 	w.b = append(w.b, ']')
 	w.time("first_seen", o.FirstSeen)
 	w.someTime("claimed_at", o.Claimed)
+	w.someTime("valued_at", o.Valued)
 	if len(o.Trades) > 0 {
 		w.any("trades", o.Trades)
 	}

@@ -138,6 +138,17 @@ func (s *Seen) trust(k *Seen) {
 	r.InstrumentToken, r.AppID = cmp.Or(t.InstrumentToken, r.InstrumentToken), cmp.Or(t.AppID, r.AppID)
 }
 
+// checked lets the fields that go both ways stand as k shows them, the broker's own word. A claim's times are its sender's
+// word, so one of the far future would hold for ever.
+func (s *Seen) checked(k *Seen) {
+	s.values(&k.Row)
+	s.Version = k.Version
+	if s.Row.Status == k.Row.Status {
+		s.Row.RawStatus, s.Row.StatusMessage, s.Row.StatusMessageRaw = k.Row.RawStatus, k.Row.StatusMessage, k.Row.StatusMessageRaw
+		s.Standing = k.Standing
+	}
+}
+
 // values takes the fields that may go both ways.
 func (s *Seen) values(u *Update) {
 	r := &s.Row

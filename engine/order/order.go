@@ -52,6 +52,7 @@ type Order struct {
 	Layers      [layers]Seen     `json:"layers"`
 	FirstSeen   time.Time        `json:"first_seen"`          // the lane's time
 	Claimed     time.Time        `json:"claimed_at,omitzero"` // since when claimed is ahead of confirmed
+	Valued      time.Time        `json:"valued_at,omitzero"`  // when a claim gave price, trigger and quantity; zero where the broker's channels did
 	Trades      map[string]Trade `json:"trades,omitempty"`
 	Told        Told             `json:"told"`
 	Marks       []int64          `json:"marks,omitempty"`       // what was filled after each event that told of it, as far as a claim may be refuted
@@ -167,7 +168,7 @@ func (o *Order) Refute() bool {
 		o.Told.Status = k.Row.Status
 	}
 	o.Told.Values = valuesOf(&k.Row)
-	o.Claimed, o.Claims = time.Time{}, nil
+	o.Claimed, o.Valued, o.Claims = time.Time{}, time.Time{}, nil
 	return true
 }
 

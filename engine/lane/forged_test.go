@@ -1,0 +1,108 @@
+package lane_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"backstop/actions"
+	"backstop/engine/order"
+)
+
+// The checksum of a postback that was seen once stays valid for ever, and covers the order's id and one time alone. What
+// else stands in the body is the sender's: these tests put there what would cost money.
+
+const (
+	priceRule = "version: 1\nrules:\n  - name: stop\n    on: [partial_fill, fill]\n    when: order.role == \"entry\"\n    then:\n      - place_stop_loss: { trigger_price: order.price - 20 }\n"
+	farFuture = 73 * 365 * 24 * time.Hour
+)
+
+func TestAForgedPriceOfTheFutureMovesNoStop(t *testing.T) {
+	for name, at := range map[string]time.Duration{"of the future": farFuture, "of now": 0, "of the next second": time.Second} {
+		for _, order1st := range []string{"before the true one", "after the true one", "after its stop"} {
+			d := newDesk(t, priceRule)
+			d.set("E1", func(u *order.Update) { filled(75)(u); u.AveragePrice = u.Price })
+			forge := func() {
+				d.forge("E1", func(u *order.Update) {
+					u.ExchangeUpdateTimestamp = d.now.Add(at)
+					u.Price, u.TriggerPrice, u.AveragePrice, u.Quantity = 5000*order.Rupee, 4000*order.Rupee, 5000*order.Rupee, 75
+				})
+			}
+			if order1st == "before the true one" {
+				forge()
+			}
+			d.postback("E1")
+			if order1st == "after the true one" {
+				forge()
+			}
+			d.readBook()
+			if order1st == "after its stop" {
+				r := d.take(actions.Place)
+				d.accept(r, "S1")
+				forge()
+				d.wait(40 * time.Second)
+				if len(d.sends) != 0 {
+					t.Errorf("a price %s, %s: %s", name, order1st, show(d.sends))
+				}
+				continue
+			}
+			d.wait(5 * time.Second)
+			if len(d.sends) != 1 || d.sends[0].Call.Params.TriggerPrice != 100*order.Rupee || d.sends[0].Call.Params.Quantity != 75 {
+				t.Errorf("a price %s, %s: a stop at 100 for 75, not %s", name, order1st, show(d.sends))
+			}
+		}
+	}
+}
+
+// Ancient and impossible times are kept with their reason, and hold nothing back that is true.
+func TestForgedTimesHoldNothingBack(t *testing.T) {
+	for name, at := range map[string]time.Time{"zero": {}, "ancient": time.Unix(0, 0), "year 9999": time.Date(9999, 12, 31, 23, 59, 59, 0, order.IST)} {
+		d := newDesk(t, stopRule)
+		d.set("E1", func(u *order.Update) {})
+		d.forge("E1", func(u *order.Update) {
+			u.Status = order.StatusOpen
+			u.OrderTimestamp, u.ExchangeTimestamp, u.ExchangeUpdateTimestamp = at, at, at
+		})
+		d.wait(time.Second)
+		d.none()
+		d.set("E1", func(u *order.Update) { filled(75)(u); u.AveragePrice = u.Price })
+		d.postback("E1")
+		d.wait(5 * time.Second)
+		if len(d.sends) != 1 || d.sends[0].Call.Params.Quantity != 75 || d.sends[0].Call.Params.TriggerPrice != 96*order.Rupee {
+			t.Errorf("%s: one stop at 96 for 75, not %s", name, show(d.sends))
+		}
+	}
+}
+
+// An order that names nobody's instrument, a huge quantity or a side of its own stands on nothing without the book.
+func TestAForgedOrderAloneMovesNothing(t *testing.T) {
+	for name, change := range map[string]func(u *order.Update){
+		"the greatest quantity": func(u *order.Update) { u.Quantity = 1<<63 - 1; filled(1<<63 - 1)(u); u.AveragePrice = 1<<63 - 1 },
+		"a negative quantity":   func(u *order.Update) { u.Quantity = -75; u.FilledQuantity = -75; u.Status = order.StatusComplete },
+		"another side":          func(u *order.Update) { u.TransactionType = order.Sell; filled(75)(u) },
+		"another instrument":    func(u *order.Update) { u.Tradingsymbol = "SOMETHING\u202eELSE"; filled(75)(u) },
+		"no side":               func(u *order.Update) { u.TransactionType = "\x1b[2J"; filled(75)(u) },
+		"a tag of ours":         func(u *order.Update) { u.Tag = "bsaaaaaaaaaaaaaaaaaa"; filled(75)(u) },
+		"a parent":              func(u *order.Update) { u.ParentOrderID = "E1"; filled(75)(u) },
+	} {
+		d := newDesk(t, stopRule)
+		d.set("X9", func(*order.Update) {})
+		d.forge("X9", change)
+		delete(d.book, "X9") // the broker never had it
+		d.wait(45 * time.Second)
+		if len(d.sends) != 0 {
+			t.Errorf("%s: %s", name, show(d.sends))
+		}
+		for _, text := range d.tells {
+			if strings.Contains(text, "stopped") {
+				t.Errorf("%s stopped the lane: %s", name, text)
+			}
+		}
+		d.set("E1", func(u *order.Update) { filled(75)(u); u.AveragePrice = u.Price })
+		d.postback("E1")
+		d.wait(5 * time.Second)
+		if len(d.sends) != 1 || d.sends[0].Call.Params.Quantity != 75 {
+			t.Errorf("%s: afterwards one stop for 75, not %s", name, show(d.sends))
+		}
+	}
+}
