@@ -1,173 +1,251 @@
+//go:build unix
+
 package main
 
 import (
-	"bytes"
-	"context"
 	"fmt"
-	"io"
-	"log/slog"
-	"net"
 	"net/http"
-	"net/http/httptest"
+	"os"
 	"path/filepath"
-	"sync"
-	"sync/atomic"
-	"syscall"
+	"strings"
 	"testing"
 	"time"
 
-	"backstop/engine/kite"
-	"backstop/engine/market"
-	"backstop/engine/notify"
-	"backstop/engine/order"
 	"backstop/engine/paper"
 )
 
-// The benchmark's load: a heavy day of one account, over 64 connections.
-const (
-	benchOrders      = 5000 // Kite takes no more in a day
-	benchConnections = 64
-	benchSymbols     = 50
-)
+// The benchmarks below measure Backstop as serve wires it, SQLite with synchronous=FULL, against plain handlers that
+// do less, in the same run on the same two processors: load, server and broker share them. What counts is the ratio;
+// each is the median of three rounds. `make bench` runs them all.
 
-// BenchmarkAcknowledgedPostbacks measures durable acknowledgements a second of the service as serve wires it (in
-// dry-run, rules.yaml, SQLite with synchronous=FULL), against a bare net/http handler that only reads the body and
-// checks the checksum, in the same run. What counts is the ratio: the machine's speed is in both.
-func BenchmarkAcknowledgedPostbacks(b *testing.B) {
-	bodies := benchBodies()
-	for range b.N {
-		bare := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			body, err := io.ReadAll(r.Body)
-			if err == nil {
-				_, err = kite.Verify(body, "bench_secret")
-			}
-			if err != nil {
-				http.Error(w, err.Error(), http.StatusUnauthorized)
-				return
-			}
-			_, _ = io.WriteString(w, `{"status":"success"}`)
-		}))
-		bench(b, bare.URL, bodies[:min(1000, len(bodies))]) // connections and caches warm
-		cpu := cpuTime()
-		bareRate, _ := bench(b, bare.URL, bodies)
-		bareCPU := cpuTime() - cpu
-		bare.Close()
-		url, stop := benchService(b)
-		cpu = cpuTime()
-		rate, refused := bench(b, url+"/postback", bodies)
-		b.ReportMetric(float64((cpuTime()-cpu).Microseconds())/benchOrders, "cpu-us/ack")
-		b.ReportMetric(float64(bareCPU.Microseconds())/benchOrders, "cpu-us/bare")
-		stop()
-		b.ReportMetric(rate, "acks/s")
-		b.ReportMetric(bareRate, "bare/s")
-		b.ReportMetric(rate/bareRate, "ratio")
-		b.ReportMetric(float64(refused), "refused")
-	}
-}
+// rounds is how often each pair is measured.
+const rounds = 3
 
-// benchBodies are signed postbacks, each of an order of its own that filled.
-func benchBodies() [][]byte {
-	bodies := make([][]byte, benchOrders)
-	day := time.Now().In(order.IST) // what is not of today changes nothing, and would be measured as that
-	for i := range bodies {
-		id, at := fmt.Sprintf("%s0000%05d", day.Format("060102"), i), day.Format(time.DateTime)
-		bodies[i] = fmt.Appendf(nil, `{"user_id":"AB1234","unfilled_quantity":0,"app_id":1001,"checksum":%q,"placed_by":"AB1234","order_id":%q,`+
-			`"exchange_order_id":"12%013d","parent_order_id":null,"status":"COMPLETE","status_message":null,"status_message_raw":null,`+
-			`"order_timestamp":%q,"exchange_update_timestamp":%q,"exchange_timestamp":%q,"variety":"regular","exchange":"NSE",`+
-			`"tradingsymbol":"BENCH%d","instrument_token":408065,"order_type":"LIMIT","transaction_type":"BUY","validity":"DAY","product":"CNC",`+
-			`"quantity":10,"disclosed_quantity":0,"price":1500,"trigger_price":0,"average_price":1500,"filled_quantity":10,"pending_quantity":0,`+
-			`"cancelled_quantity":0,"market_protection":0,"meta":{},"tag":null,"guid":"abc%d"}`,
-			kite.Checksum(id, at, "bench_secret"), id, i, at, at, at, i%benchSymbols, i)
-	}
-	return bodies
-}
-
-// bench posts every body once and gives the acknowledgements a second, and how many were refused with 503.
-func bench(b *testing.B, url string, bodies [][]byte) (rate float64, refused int64) {
-	transport := &http.Transport{MaxIdleConnsPerHost: benchConnections}
-	defer transport.CloseIdleConnections()
-	client := &http.Client{Transport: transport}
-	var next, busy atomic.Int64
-	var all sync.WaitGroup
-	began := time.Now()
-	for range benchConnections {
-		all.Go(func() {
-			for i := next.Add(1) - 1; i < int64(len(bodies)); i = next.Add(1) - 1 {
-				reply, err := client.Post(url, "application/x-www-form-urlencoded", bytes.NewReader(bodies[i]))
-				if err != nil {
-					b.Error(err)
-					return
-				}
-				_, _ = io.Copy(io.Discard, reply.Body)
-				_ = reply.Body.Close()
-				switch reply.StatusCode {
-				case http.StatusOK:
-				case http.StatusServiceUnavailable:
-					busy.Add(1)
-				default:
-					b.Errorf("answered %d", reply.StatusCode)
-					return
-				}
+// BenchmarkAcknowledged is durable acknowledgements a second at 64 connections, decisions journalled, against a bare
+// handler that only reads the body and checks the checksum; and what each costs the processors.
+func BenchmarkAcknowledged(b *testing.B) {
+	for _, n := range []int{1, 100, 1000} {
+		b.Run(fmt.Sprintf("rules=%d", n), func(b *testing.B) {
+			ours, bare := newSamples(), newSamples()
+			for range rounds {
+				bodies := benchBodies(benchAccount, 0, benchOrders)
+				url, stop := bareChecksum()
+				saturate(b, url, bodies[:1000]) // connections and caches warm
+				bare.add(saturate(b, url, bodies))
+				stop()
+				s := newBenched(b, serviceOptions{rules: benchRules(n)})
+				ours.add(saturate(b, s.url, bodies))
+				s.stop()
 			}
+			b.ReportMetric(ours.rate()/bare.rate(), "ratio")
+			b.ReportMetric(ours.rate(), "acks/s")
+			b.ReportMetric(ours.cpu(), "cpu-us/ack")
+			b.ReportMetric(bare.cpu(), "cpu-us/bare")
+			b.ReportMetric(float64(ours.refused), "refused")
 		})
 	}
-	all.Wait()
-	return float64(int64(len(bodies))-busy.Load()) / time.Since(began).Seconds(), busy.Load()
 }
 
-// benchService is the service over a paper exchange, wired as serve wires it.
-func benchService(b *testing.B) (url string, stop func()) {
-	x := paper.New(paper.Options{Now: time.Now, APIKey: "bench_key", APISecret: "bench_secret"})
-	exchange := httptest.NewServer(paper.NewServer(x, paper.ServerOptions{}))
-	p := &program{stderr: io.Discard, env: environment{}, out: newPrinter(io.Discard, io.Discard, environment{})}
-	s := &settings{values: map[string]value{}, env: p.env}
-	for _, d := range settingTable {
-		s.values[d.key] = value{text: d.fallback}
+// BenchmarkGroupCommit is what a handler reaches that makes raw bodies durable in groups and does nothing else.
+func BenchmarkGroupCommit(b *testing.B) {
+	group, bare := newSamples(), newSamples()
+	for range rounds {
+		bodies := benchBodies(benchAccount, 0, benchOrders)
+		url, stop := bareChecksum()
+		saturate(b, url, bodies[:1000])
+		bare.add(saturate(b, url, bodies))
+		stop()
+		url, stop = bareGroup(b, nil)
+		group.add(saturate(b, url, bodies))
+		stop()
 	}
-	s.values["rules"] = value{text: filepath.Join("..", "..", "rules.yaml")}
-	s.values["data"] = value{text: b.TempDir()}
-	s.values["market_hours"] = value{text: "always"}
-	set, err := p.rulesToRun(s.text("rules"), true)
-	if err != nil {
-		b.Fatal(err)
+	b.ReportMetric(group.rate()/bare.rate(), "ratio")
+}
+
+// BenchmarkAckLatency is how long an acknowledgement takes at half of the load that Backstop reaches, against bare
+// with group commit; and at 20 a second, against bare with one sync a request.
+func BenchmarkAckLatency(b *testing.B) {
+	b.Run("half-load", func(b *testing.B) {
+		bodies := benchBodies(benchAccount, 0, benchOrders)
+		s := newBenched(b, serviceOptions{rules: benchRules(1)})
+		rate := saturate(b, s.url, bodies).rate / 2
+		s.stop()
+		compareLatency(b, int(rate), benchOrders, func() (string, func()) { return bareGroup(b, nil) })
+	})
+	b.Run("20-a-second", func(b *testing.B) {
+		compareLatency(b, 20, 100, func() (string, func()) { return bareSync(b) })
+	})
+}
+
+func compareLatency(b *testing.B, rate, n int, bare func() (string, func())) {
+	var p50, p99, worst []float64
+	for range rounds {
+		bodies := benchBodies(benchAccount, 0, n)
+		url, stop := bare()
+		plain := paced(b, url, bodies, rate)
+		stop()
+		s := newBenched(b, serviceOptions{rules: benchRules(1)})
+		ours := paced(b, s.url, bodies, rate)
+		s.stop()
+		p50, p99 = append(p50, ratio(ours.at(50), plain.at(50))), append(p99, ratio(ours.at(99), plain.at(99)))
+		worst = append(worst, ours.at(99).Seconds()*1000)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	store, err := openStore(ctx, s)
-	if err != nil {
-		b.Fatal(err)
-	}
-	sv := &server{settings: s, rules: set, log: slog.New(slog.DiscardHandler), store: store}
-	one := account{user: "AB1234", apiKey: "bench_key", apiSecret: secretOf("bench_secret"), accessToken: secretOf("paper_token"), baseURL: exchange.URL}
-	if err := sv.wire([]account{one}, notify.Registry{}, market.Always()); err != nil {
-		b.Fatal(err)
-	}
-	for _, l := range []*net.Listener{&sv.public, &sv.admin} {
-		if *l, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
-			b.Fatal(err)
-		}
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- sv.run(ctx) }()
-	for end := time.Now().Add(10 * time.Second); !sv.engine.Ready().Ready; time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			b.Fatal("the service did not become ready")
-		}
-	}
-	return "http://" + sv.public.Addr().String(), func() {
-		cancel()
-		if err := <-ended; err != nil {
-			b.Error(err)
-		}
-		if err := store.Close(); err != nil {
-			b.Error(err)
-		}
-		exchange.Close()
+	b.ReportMetric(median(p50), "p50-ratio")
+	b.ReportMetric(median(p99), "p99-ratio")
+	b.ReportMetric(median(worst), "p99-ms")
+}
+
+// BenchmarkBrokerTrouble is what acknowledgements suffer from a broker that answers in 50 ms, hangs, or is down,
+// against a fast one.
+func BenchmarkBrokerTrouble(b *testing.B) {
+	for _, c := range []struct {
+		name string
+		wrap func(http.Handler) http.Handler
+	}{
+		{"50ms", func(h http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				time.Sleep(50 * time.Millisecond)
+				h.ServeHTTP(w, r)
+			})
+		}},
+		{"hanging", func(h http.Handler) http.Handler { return after(armedReads, h, hang) }},
+		{"down", func(h http.Handler) http.Handler { return after(armedReads, h, refuse) }},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			var rate, p99 []float64
+			for range rounds {
+				bodies := benchBodies(benchAccount, 0, benchOrders)
+				measured := [2]sample{}
+				for i, wrap := range []func(http.Handler) http.Handler{nil, c.wrap} {
+					s := newBenched(b, serviceOptions{rules: benchRules(1), live: true, broker: wrap})
+					measured[i] = saturate(b, s.url, bodies)
+					s.stop()
+				}
+				rate = append(rate, measured[1].rate/measured[0].rate)
+				p99 = append(p99, ratio(measured[1].took.at(99), measured[0].took.at(99)))
+			}
+			b.ReportMetric(median(rate), "rate-ratio")
+			b.ReportMetric(median(p99), "p99-ratio")
+		})
 	}
 }
 
-// cpuTime is what the process has used of the processors.
-func cpuTime() time.Duration {
-	var u syscall.Rusage
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+// BenchmarkStop is the time from a postback of a fill to the stop order at the broker, two a second, against a bare
+// handler that makes the body durable and orders at once.
+func BenchmarkStop(b *testing.B) {
+	for _, confirm := range []bool{false, true} {
+		b.Run(fmt.Sprintf("confirm=%v", confirm), func(b *testing.B) {
+			var p50, p99, ms []float64
+			for range rounds {
+				plain := fills(b, newDesk(b, func(x *paper.Exchange, broker string) (string, func()) { return bareGroup(b, stopAtOnce(b, broker)) }), 20)
+				ours := fills(b, newDesk(b, func(x *paper.Exchange, broker string) (string, func()) {
+					s := newBenched(b, serviceOptions{rules: stopRules, live: true, unconfirmed: !confirm, exchange: x, brokerURL: broker})
+					return s.url, s.stop
+				}), 20)
+				p50, p99, ms = append(p50, ratio(ours.at(50), plain.at(50))), append(p99, ratio(ours.at(99), plain.at(99))), append(ms, ours.at(50).Seconds()*1000)
+			}
+			b.ReportMetric(median(p50), "p50-ratio")
+			b.ReportMetric(median(p99), "p99-ratio")
+			b.ReportMetric(median(ms), "p50-ms")
+		})
+	}
+}
+
+// BenchmarkBrokerLies is how many stops stand behind each fill where the broker takes the order and answers 503, hangs,
+// or resets the connection: exactly one.
+func BenchmarkBrokerLies(b *testing.B) {
+	for _, c := range []struct {
+		name   string
+		answer func(http.ResponseWriter)
+	}{
+		{"503", func(w http.ResponseWriter) { http.Error(w, "<html>503</html>", http.StatusServiceUnavailable) }},
+		{"hangs", func(http.ResponseWriter) { time.Sleep(8 * time.Second) }},
+		{"resets", func(w http.ResponseWriter) { reset(w) }},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			x := newExchange(b)
+			s := newBenched(b, serviceOptions{rules: stopRules, live: true, exchange: x, broker: func(h http.Handler) http.Handler { return lie(h, c.answer) }})
+			const entries = 8
+			for range entries {
+				buy(b, x, s.url)
+			}
+			stops := settled(b, x, entries)
+			s.stop()
+			b.ReportMetric(float64(stops)/entries, "stops/fill")
+		})
+	}
+}
+
+// BenchmarkMemory is the service's resident memory, as a process of its own, after 5,000 orders at 64 connections.
+func BenchmarkMemory(b *testing.B) {
+	p := startProcess(b, b.TempDir(), benchRules(1))
+	saturate(b, p.url, benchBodies(benchAccount, 0, benchOrders))
+	b.ReportMetric(p.resident(b), "MB")
+	p.kill()
+}
+
+// BenchmarkReady is the time from the start until a service is ready that was killed with 100,000 rows in its journal.
+func BenchmarkReady(b *testing.B) {
+	data := b.TempDir()
+	p := startProcess(b, data, benchRules(1))
+	saturate(b, p.url, benchBodies(benchAccount, 0, 35_000))
+	p.kill()
+	var took []float64
+	for range rounds {
+		began := time.Now()
+		p := startProcess(b, data, benchRules(1))
+		took = append(took, time.Since(began).Seconds())
+		p.kill()
+	}
+	b.ReportMetric(median(took), "s")
+}
+
+// BenchmarkGrowth is what an acknowledgement costs the processors on a day that has so many orders already, and spread
+// over so many accounts.
+func BenchmarkGrowth(b *testing.B) {
+	for _, orders := range []int{10, 1000, 100_000} {
+		b.Run(fmt.Sprintf("orders=%d", orders), func(b *testing.B) {
+			s := newBenched(b, serviceOptions{rules: benchRules(1)})
+			saturate(b, s.url, benchBodies(benchAccount, 0, orders))
+			m := saturate(b, s.url, benchBodies(benchAccount, orders, 2000))
+			s.stop()
+			b.ReportMetric(m.cpu, "cpu-us/ack")
+		})
+	}
+	for _, accounts := range []int{1, 10, 100} {
+		b.Run(fmt.Sprintf("accounts=%d", accounts), func(b *testing.B) {
+			s := newBenched(b, serviceOptions{rules: benchRules(1), accounts: accounts})
+			var bodies [][]byte
+			for i := range accounts {
+				bodies = append(bodies, benchBodies(benchUser(i), 0, benchOrders/accounts)...)
+			}
+			m := saturate(b, s.url, interleaved(bodies, accounts))
+			s.stop()
+			b.ReportMetric(m.rate, "acks/s")
+			b.ReportMetric(m.cpu, "cpu-us/ack")
+		})
+	}
+}
+
+// benchRules are n rules of which none matches the load: one reads a role and an exchange, each of the others has an
+// instrument of its own.
+func benchRules(n int) string {
+	var s strings.Builder
+	s.WriteString("version: 1\nalerts: none\nrules:\n  - { name: stop, on: [partial_fill, fill], when: 'order.role == \"entry\" and order.exchange == \"NFO\"', then: [place_stop_loss: { trigger_price: loss(20) }] }\n")
+	for i := range n - 1 {
+		fmt.Fprintf(&s, "  - { name: rule%d, on: [partial_fill, fill], when: 'order.exchange == \"NFO\" and order.tradingsymbol == \"SYMBOL%d\"', then: [place_stop_loss: { trigger_price: loss(20) }] }\n", i, i)
+	}
+	return s.String()
+}
+
+// stopRules put a stop behind each entry.
+const stopRules = "version: 1\nalerts: none\nrules:\n  - { name: stop, on: [partial_fill, fill], when: 'order.role == \"entry\"', then: [place_stop_loss: { trigger_price: loss(20) }] }\n"
+
+// writeRules puts rules into a file of their own.
+func writeRules(b *testing.B, source string) string {
+	path := filepath.Join(b.TempDir(), "rules.yaml")
+	if err := os.WriteFile(path, []byte(source), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	return path
 }
