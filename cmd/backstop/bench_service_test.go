@@ -168,16 +168,16 @@ func lie(h http.Handler, answer func(http.ResponseWriter)) http.Handler {
 	})
 }
 
-// desk is a trader at the exchange, whose fills are told to whoever is measured.
-type desk struct {
+// benchDesk is a trader at the exchange, whose fills are told to whoever is measured.
+type benchDesk struct {
 	x     *paper.Exchange
 	url   string
 	stops chan time.Time
 	close func()
 }
 
-func newDesk(b *testing.B, start func(x *paper.Exchange, broker string) (url string, stop func())) *desk {
-	d := &desk{x: newExchange(b), stops: make(chan time.Time, 16)}
+func newBenchDesk(b *testing.B, start func(x *paper.Exchange, broker string) (url string, stop func())) *benchDesk {
+	d := &benchDesk{x: newExchange(b), stops: make(chan time.Time, 16)}
 	handler := paper.NewServer(d.x, paper.ServerOptions{})
 	broker := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost && r.URL.Path == "/orders/regular" {
@@ -191,7 +191,7 @@ func newDesk(b *testing.B, start func(x *paper.Exchange, broker string) (url str
 }
 
 // fills buys n times, two a second, and gives the time from each postback to its stop at the broker.
-func fills(b *testing.B, d *desk, n int) latencies {
+func fills(b *testing.B, d *benchDesk, n int) latencies {
 	defer d.close()
 	client, idle := newClient()
 	defer idle()

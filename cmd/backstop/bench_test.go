@@ -137,8 +137,8 @@ func BenchmarkStop(b *testing.B) {
 		b.Run(fmt.Sprintf("confirm=%v", confirm), func(b *testing.B) {
 			var p50, p99, ms []float64
 			for range rounds {
-				plain := fills(b, newDesk(b, func(x *paper.Exchange, broker string) (string, func()) { return bareGroup(b, stopAtOnce(b, broker)) }), 20)
-				ours := fills(b, newDesk(b, func(x *paper.Exchange, broker string) (string, func()) {
+				plain := fills(b, newBenchDesk(b, func(x *paper.Exchange, broker string) (string, func()) { return bareGroup(b, stopAtOnce(b, broker)) }), 20)
+				ours := fills(b, newBenchDesk(b, func(x *paper.Exchange, broker string) (string, func()) {
 					s := newBenched(b, serviceOptions{rules: stopRules, live: true, unconfirmed: !confirm, exchange: x, brokerURL: broker})
 					return s.url, s.stop
 				}), 20)

@@ -18,6 +18,7 @@ var (
 // save for uncovered quantity.
 const (
 	readGap     = time.Second
+	readUrgent  = 200 * time.Millisecond // where a fill is bare until it is confirmed: its first reading only
 	readsMinute = 20
 	readSlow    = 3 * time.Second
 	readsLater  = 10 * time.Second // what lasts is looked at so often
@@ -61,7 +62,14 @@ func (l *Lane) nextRead() time.Time {
 	if l.readNow || !l.armed && !l.bookRead() {
 		sooner(l.started)
 	}
-	l.eachAwaited(func(o *order.Order) { sooner(l.after(o.Claimed, confirmReads)) })
+	gap := readGap
+	l.eachAwaited(func(o *order.Order) {
+		at := l.after(o.Claimed, confirmReads)
+		sooner(at)
+		if at.Equal(o.Claimed) && l.bareAt(o.Key()) {
+			gap = readUrgent
+		}
+	})
 	for _, id := range l.openRequests() {
 		switch r := l.requests[id]; r.State {
 		case actions.Accepted:
@@ -82,7 +90,7 @@ func (l *Lane) nextRead() time.Time {
 	if due.IsZero() {
 		return due
 	}
-	return l.paced(due)
+	return l.paced(due, gap)
 }
 
 // after is the first moment of a schedule that the last reading does not serve.
@@ -95,12 +103,11 @@ func (l *Lane) after(cause time.Time, schedule []time.Duration) time.Time {
 	return l.readBegan.Add(readsLater)
 }
 
-// paced puts a reading off as the paces ask.
-func (l *Lane) paced(due time.Time) time.Time {
+// paced puts a reading off as the paces ask: one is not begun sooner than gap behind the last.
+func (l *Lane) paced(due time.Time, gap time.Duration) time.Time {
 	if l.readBegan.IsZero() {
 		return due
 	}
-	gap := readGap
 	if len(l.readTimes) >= readsMinute && l.meta.Now.Sub(l.readTimes[0]) < time.Minute && !l.anyBare() {
 		gap = readSlow
 	}
@@ -116,10 +123,18 @@ func (l *Lane) paced(due time.Time) time.Time {
 // anyBare says whether some open quantity has no live exit.
 func (l *Lane) anyBare() bool {
 	for k := range l.lasting {
-		for _, g := range l.book.Holding(order.Claimed, k).Groups {
-			if !g.Baseline && g.Open() > g.Covered() {
-				return true
-			}
+		if l.bareAt(k) {
+			return true
+		}
+	}
+	return false
+}
+
+// bareAt says whether some open quantity of a place has no live exit.
+func (l *Lane) bareAt(k order.Key) bool {
+	for _, g := range l.book.Holding(order.Claimed, k).Open() {
+		if !g.Baseline && g.Open() > g.Covered() {
+			return true
 		}
 	}
 	return false
