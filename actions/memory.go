@@ -6,7 +6,7 @@ import "backstop/rules"
 func setState() rules.Spec {
 	return rules.Spec{
 		Name: "set",
-		Doc:  "remember values: `set: { count: (state.count ?? 0) + 1 }` is read as `state.count`, of the account, until it is set anew",
+		Doc:  "remember values: `set: { count: \"(state.count ?? 0) + 1\" }` is read as `state.count`, of the account, until it is set anew",
 		Free: true,
 	}
 }

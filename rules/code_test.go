@@ -2,7 +2,6 @@ package rules_test
 
 import (
 	"io/fs"
-	"slices"
 	"strings"
 	"testing"
 
@@ -33,20 +32,6 @@ func options() rules.Options {
 	return o
 }
 
-// riskOptions has a place_order also where the version has none.
-func riskOptions() rules.Options {
-	o := options()
-	i := slices.IndexFunc(o.Specs, func(s rules.Spec) bool { return s.Name == "place_order" })
-	if o.Specs[i].Later {
-		spec := rules.Spec{Name: "place_order", AddsRisk: true}
-		for _, name := range []string{"exchange", "tradingsymbol", "transaction_type", "quantity", "product", "order_type"} {
-			spec.Params = append(spec.Params, rules.Param{Name: name, Type: rules.ParamText})
-		}
-		o.Specs[i] = spec
-	}
-	return o
-}
-
 // The wrong example of each code gives exactly that code, and its right one gives nothing at all.
 func TestExamplesOfCodes(t *testing.T) {
 	t.Parallel()
@@ -54,9 +39,6 @@ func TestExamplesOfCodes(t *testing.T) {
 		t.Run(c.ID+" "+c.Slug, func(t *testing.T) {
 			t.Parallel()
 			o := options()
-			if strings.HasPrefix(c.Slug, "risk-") {
-				o = riskOptions()
-			}
 			if c.Slug == "no-test" {
 				o.Tested = func(string) bool { return false }
 			}

@@ -24,7 +24,7 @@ var codesOfFile = []Code{
 		"What stands behind a `#` after a space is a comment for YAML, and the value ends before it. Quotes around the whole value keep it whole.",
 		"- name: tell\n  on: rejected\n  then:\n    - log: order #${order.order_id}", "- name: tell\n  on: rejected\n  then:\n    - log: \"order #${order.order_id}\""},
 	{"BS108", "yaml-flow", SeverityError, "YAML ends a value at a comma or bracket",
-		"Inside { } a value ends at `,` `[` `]` `{` or `}`, and a value that begins with `{` or `[` is a mapping or list. Quotes around the whole value keep it whole.",
+		"Inside { } a value ends at `,` `[` `]` `{` `}` or `? `, and a value that begins with `{` or `[` is a mapping or list. Quotes around the whole value keep it whole.",
 		"- name: take-profit\n  on: [partial_fill, fill]\n  when: order.role == \"entry\"\n  then:\n    - place_target: { price: max(profit(20), 90) }",
 		"- name: take-profit\n  on: [partial_fill, fill]\n  when: order.role == \"entry\"\n  then:\n    - place_target: { price: \"max(profit(20), 90)\" }"},
 	{"BS109", "yaml-indicator", SeverityError, "A value begins with a sign of YAML's own",

@@ -74,12 +74,9 @@ func findInFlow(line []rune, from, to int, key string, list bool) []eaten {
 			end = min(to, elementEnd(line, from))
 		}
 		start, name := from, key
-		if !list {
-			m := keyForm.FindStringSubmatchIndex(string(line[from:end]))
-			if m != nil {
-				rest := string(line[from:end])
-				name, start = rest[m[2]:m[3]], from+len([]rune(rest[:m[1]]))
-			}
+		if m := keyForm.FindStringSubmatchIndex(string(line[from:end])); m != nil { // in [ ] too: [log: x] is a list of mappings
+			rest := string(line[from:end])
+			name, start = rest[m[2]:m[3]], from+len([]rune(rest[:m[1]]))
 		}
 		out = append(out, findInValue(line, start, end, name, true)...)
 		from = max(end, from+1)
@@ -121,6 +118,8 @@ func eats(value []rune, flow bool) (code, message string) {
 			return "yaml-colon", "YAML reads the `: ` of ? : as the beginning of a mapping"
 		}
 		return "yaml-colon", "YAML reads `: ` as the beginning of a mapping"
+	case flow && strings.Contains(text+" ", "? "):
+		return "yaml-flow", "inside { } YAML ends a value at a `?`"
 	}
 	return "", ""
 }

@@ -40,6 +40,9 @@ func (r *reader) warnStep(s *Step, code, message, hint string) {
 // kindAssumption is what an event's kind says of the order: what has ended does not change any more.
 func kindAssumption(k order.Kind) assumption {
 	a := assumption{"event.kind": string(k)}
+	if slices.Contains(ownKinds, k) {
+		a = absent.with(a)
+	}
 	switch k {
 	case order.KindFlat:
 		a["group.open_quantity"] = 0.0
@@ -52,6 +55,24 @@ func kindAssumption(k order.Kind) assumption {
 	}
 	return a
 }
+
+// absent are the words of an order, group, position and instrument where there is none.
+var absent = func() assumption {
+	a := assumption{}
+	for _, name := range []string{"order", "group", "position", "instrument"} {
+		for word, f := range families[name].fields {
+			switch typeName(f.Type) {
+			case "text":
+				a[name+"."+word] = ""
+			case "number":
+				a[name+"."+word] = 0.0
+			case "bool":
+				a[name+"."+word] = false
+			}
+		}
+	}
+	return a
+}()
 
 // lintCondition warns of conditions that are never true, on any kind or on one of them, and of parts that
 // always are.
@@ -185,6 +206,11 @@ var ownEvents = map[string]struct {
 
 // lintLoop warns of a rule that the events of its own orders match again.
 func (r *reader) lintLoop(rule *Rule) {
+	for _, s := range rule.Then {
+		if s.Action == "place_order" {
+			r.lintOrderLoop(rule, s)
+		}
+	}
 	if rule.Once == ByGroup || rule.Once == ByDay {
 		return
 	}
@@ -202,6 +228,69 @@ func (r *reader) lintLoop(rule *Rule) {
 			break
 		}
 	}
+}
+
+// orderKinds are what an order that opens a group gives, in the end its group's flat.
+var orderKinds = []order.Kind{order.KindOpen, order.KindTriggerPending, order.KindTriggered, order.KindPartialFill, order.KindFill,
+	order.KindRejected, order.KindCancelled, order.KindExpired, order.KindFlat}
+
+// lintOrderLoop warns of a rule that places an order whose own events, or whose group's flat, match it again. What
+// counts (a limit a day, memory, recent) ends that by itself; once a group or an order does not, since each order
+// opens another.
+func (r *reader) lintOrderLoop(rule *Rule, s *Step) {
+	if rule.MaxPerDay > 0 || rule.Once == ByDay || rule.Once == BySymbol || s.guard != nil && s.guard.read.counts() || rule.condition != nil && rule.condition.read.counts() {
+		return
+	}
+	own := assumption{"order.tag": beginning(ownTag), "group.tag": s.literalText("tag")}
+	for param, words := range map[string][]string{"exchange": {"order.exchange"}, "tradingsymbol": {"order.tradingsymbol"}, "product": {"order.product"},
+		"transaction_type": {"order.transaction_type", "group.side"}, "order_type": {"order.order_type"}} {
+		for _, word := range words {
+			if text := s.literalText(param); text != "" {
+				own[word] = text
+			}
+		}
+	}
+	if role := s.literalOf("role"); role != "" && role != string(order.RoleEntry) {
+		return
+	}
+	for _, k := range orderKinds {
+		a := kindAssumption(k).with(own)
+		if k == order.KindFlat { // of its group; the order that ended it is another one
+			a = assumption{"event.kind": string(k), "group.tag": own["group.tag"], "group.open_quantity": 0.0}
+		} else {
+			a["order.role"], a["order.is_exit"] = string(order.RoleEntry), false
+		}
+		if rule.Listens(k) && rule.mayHold(a) {
+			r.warnStep(s, "loop", fmt.Sprintf("the %s of its own order matches this rule again, until max_chain stops it", k),
+				"write max_per_day: 1, or let when tell its own orders from others (group.tag)")
+			return
+		}
+	}
+}
+
+// counts says whether something is read that changes each time: memory, or how often something happened.
+func (rd read) counts() bool {
+	for w := range rd.words {
+		if strings.HasPrefix(w, "state.") || strings.HasPrefix(w, "day.") {
+			return true
+		}
+	}
+	return rd.functions[recentName]
+}
+
+// literalText is a text parameter that reads nothing, "" where it was not written or is worked out.
+func (s *Step) literalText(name string) string {
+	for _, p := range s.params {
+		switch {
+		case p.spec.Name != name:
+		case p.text != nil && len(p.text.read.words) == 0:
+			text, _ := p.text.value(&Words{})
+			return text
+		case p.literal != nil:
+			return s.literalOf(name)
+		}
+	}
+	return ""
 }
 
 // matchesOwn says whether the rule can match an entry of one side and then the exit that it placed behind it.
@@ -240,6 +329,9 @@ func (r *reader) lintCancel(rule *Rule) {
 	}
 	live := []order.Kind{order.KindOpen, order.KindTriggerPending, order.KindTriggered, order.KindModified, order.KindPartialFill}
 	for _, s := range rule.Then {
+		if s.where != nil && !(static{entryAssumption(order.Buy), s.where.scope.vars}).mayBe(s.where) && !(static{entryAssumption(order.Sell), s.where.scope.vars}).mayBe(s.where) {
+			continue
+		}
 		if s.Action == "cancel_order" && slices.ContainsFunc(live, rule.Listens) {
 			r.warnStep(s, "cancels-entries", "this cancels entries of the whole account, whoever placed them", `add order.tag == "…" to when, or order.is_exit`)
 		}

@@ -27,7 +27,7 @@ func (r *reader) lintStop(rule *Rule, s *Step, fields map[string]pair) {
 	if s.literalOf("order_type") == "SL-M" && (rule.mayHold(option) || rule.mayHold(other)) {
 		r.warnStep(s, "slm-on-options", "the exchange refuses SL-M for options", `leave order_type out (SL), or add instrument.instrument_type in ["EQ", "FUT"] to when`)
 	}
-	if f, ok := fields["on"]; ok && rule.Listens(order.KindFill) && !rule.Listens(order.KindPartialFill) && (rule.mayHold(entryAssumption(order.Buy)) || rule.mayHold(entryAssumption(order.Sell))) {
+	if f, ok := fields["on"]; ok && s.Of == OfEvent && rule.Listens(order.KindFill) && !rule.Listens(order.KindPartialFill) && (rule.mayHold(entryAssumption(order.Buy)) || rule.mayHold(entryAssumption(order.Sell))) {
 		r.warnNode(f.value, "stop-without-partial-fill", "an entry that fills in part and is then cancelled gets no stop", "write on: [partial_fill, fill]")
 	}
 	if s.literalOf("hold") == "" && slices.ContainsFunc([]string{"NRML", "CNC", "MTF"}, rule.mayBeOf) {
@@ -48,7 +48,7 @@ func (r *Rule) onlyCNC() bool {
 // nothing but the entry's price and side.
 func (r *reader) lintSide(rule *Rule, s *Step, name string, belongs int) {
 	i := slices.IndexFunc(s.params, func(p param) bool { return p.spec.Name == name && p.expression != nil })
-	if i < 0 || !rule.listensToFills() || s.guard != nil {
+	if i < 0 || !rule.listensToFills() || s.guard != nil || s.Of != OfEvent {
 		return
 	}
 	e := s.params[i].expression

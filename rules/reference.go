@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"slices"
 	"strings"
 
 	"backstop/engine/order"
@@ -76,6 +77,7 @@ func entriesOf(part, prefix string, table []Param) []Entry {
 
 func entryOf(part, prefix string, p Param) Entry {
 	e := Entry{Part: part, WordDoc: WordDoc{Name: prefix + p.Name, Type: string(p.Type), Unit: p.Unit, Example: p.example(), Doc: p.Doc}, Default: p.Default, Required: p.Required}
+	e.Values = slices.Clone(p.Words)
 	for _, w := range p.Enum {
 		if !paramLater(p, w) {
 			e.Values = append(e.Values, w)
@@ -91,6 +93,8 @@ func (p Param) example() string {
 		return p.Example
 	case len(p.Enum) > 0:
 		return p.Enum[0]
+	case len(p.Words) > 0:
+		return p.Words[0]
 	case p.Default != "":
 		return p.Default
 	}

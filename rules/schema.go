@@ -119,6 +119,9 @@ func (p Param) typeSchema() schema {
 	case ParamBool:
 		return ref("condition")
 	case ParamText:
+		if len(p.Words) > 0 {
+			return schema{"anyOf": []schema{{"enum": p.Words}, {"type": "string", "pattern": `\$\{`}}}
+		}
 		return ref("text")
 	case ParamEnum:
 		return schema{"enum": p.words()}

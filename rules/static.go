@@ -56,6 +56,9 @@ func (r *Rule) mayHold(assume assumption) bool {
 	return s.condition(r.condition.root) != never
 }
 
+// mayBe says whether an expression can be true.
+func (s static) mayBe(e *expression) bool { return s.condition(e.root) != never }
+
 // condition decides a condition, contradictions between its parts included: `x == 1 and x == 2` is never true.
 func (s static) condition(n ast.Node) truth {
 	b, _ := n.(*ast.BinaryNode)
