@@ -11,33 +11,38 @@ import (
 	"backstop/actions"
 	"backstop/engine/kite"
 	"backstop/engine/lane"
-	"backstop/engine/market"
 	"backstop/engine/order"
 	"backstop/rules"
 )
 
 func dryRunCommand(p *program) *cobra.Command {
 	var instruments, positions string
-	var asJSON bool
+	var asJSON, only bool
 	cmd := &cobra.Command{
 		Use:   "dry-run PAYLOAD…",
 		Short: "Show what the rules would do with recorded updates",
 		Long: `Dry-run takes recorded order updates (files, folders or - for standard input) through the very code that trades,
 and says for each what happened, which rules matched, why the others did not, and the exact requests that would go
-out. Planned orders are assumed live at once. It touches no network and needs no secrets.
+out. Planned orders are assumed live at once. Time is that of the payloads: what a rule does later happens when a
+payload's time has passed it. Many payloads are read one by one and end with a summary by rule. It touches no network
+and needs no secrets.
 
 A payload is a JSON object, an array, JSON Lines, a WebSocket frame or a whole reply of GET /orders. Ticks and lots
 come from --instruments or the store; else a tick of 0.05 and a lot of 1 are assumed, and the action says so.
 Exit code 1 where a payload cannot be read or the rules have errors.`,
 		Example: `  backstop dry-run payloads/
-  backstop dry-run --json --rules rules.yaml fill.json | jq .requests`,
+  backstop dry-run --json --rules rules.yaml fill.json | jq .requests
+  backstop dry-run --summary last-month.jsonl`,
 		Args: arguments(1, -1, "at least one file, folder or -"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := p.settings(cmd)
 			if err != nil {
 				return err
 			}
-			d := &dryRun{p: p, json: asJSON, account: cmp.Or(s.env["KITE_USER_ID"], "AB1234"), lanes: map[string]*lane.Lane{}, kinds: map[string]order.Kind{}}
+			d := &dryRun{p: p, json: asJSON, account: cmp.Or(s.env["KITE_USER_ID"], "AB1234"), lanes: map[string]*lane.Rehearsal{}, only: only}
+			if d.hours, err = s.calendar(); err != nil {
+				return err
+			}
 			if d.set, err = p.rulesToRun(s.text("rules"), false); err != nil {
 				return err
 			}
@@ -52,27 +57,31 @@ Exit code 1 where a payload cannot be read or the rules have errors.`,
 			return d.run(args)
 		},
 	}
-	settingFlags(cmd, "rules", "data", "store")
+	settingFlags(cmd, "rules", "data", "store", "calendar", "market_hours")
 	jsonFlag(cmd, &asJSON)
+	cmd.Flags().BoolVar(&only, "summary", false, "print the summary by rule alone")
 	cmd.Flags().StringVar(&instruments, "instruments", "", "the day's list, as GET /instruments gives it (CSV)")
 	cmd.Flags().StringVar(&positions, "positions", "", "a reply of GET /portfolio/positions: what was carried overnight")
 	return cmd
 }
 
-// dryRun takes recorded updates through one lane an account.
+// dryRun takes recorded updates through one lane an account. Of what it has seen it keeps what the lanes keep, and
+// counts.
 type dryRun struct {
 	p           *program
 	json        bool
+	only        bool   // the summary alone
 	account     string // of updates that name none
 	set         *rules.Set
+	hours       lane.Hours
 	instruments lane.Instruments
 	positions   []actions.PositionRow
 
-	lanes   map[string]*lane.Lane
-	kinds   map[string]order.Kind // of every event seen, by id: a decision may come after a later update
-	now     time.Time             // the last time that a payload told
-	undated []datedUpdate         // those before the first that tells a time
-	count   int
+	lanes    map[string]*lane.Rehearsal
+	now      time.Time     // the last time that a payload told
+	undated  []datedUpdate // those before the first that tells a time
+	summary  summary
+	progress *progress
 }
 
 // datedUpdate is an update and where it was recorded.
@@ -82,27 +91,41 @@ type datedUpdate struct {
 }
 
 func (d *dryRun) run(args []string) error {
+	d.progress = d.p.progress(d.only)
 	unreadable, err := d.p.eachUpdate(d.p.payloadSources(args), d.take)
 	if err == nil {
 		err = d.flush(time.Date(2026, 1, 1, 10, 0, 0, 0, order.IST)) // no payload tells a time: any will do, but always the same
 	}
-	switch {
-	case err != nil:
+	d.progress.end()
+	if err != nil {
 		return err
+	}
+	if d.summary.updates > 0 && (d.only || !d.json && d.summary.updates > 1) {
+		if err := d.tellSummary(); err != nil {
+			return err
+		}
+	}
+	switch {
 	case unreadable > 0:
 		return found("%s could not be read", plural(unreadable, "payload"))
-	case d.count == 0:
+	case d.summary.updates == 0:
 		d.p.out.note("no order update in what was given")
 	}
 	return nil
 }
 
+// undatedMost is how many updates without a time wait for one; then the time is taken as told.
+const undatedMost = 1000
+
 // take takes one update at its own time, or the last time told.
 func (d *dryRun) take(source string, u order.Update) error {
-	at := timeOf(&u)
-	if at.IsZero() && d.now.IsZero() {
+	at := u.Latest()
+	if at.IsZero() && d.now.IsZero() && len(d.undated) < undatedMost {
 		d.undated = append(d.undated, datedUpdate{source, u})
 		return nil
+	}
+	if at.IsZero() && d.now.IsZero() {
+		at = time.Date(2026, 1, 1, 10, 0, 0, 0, order.IST)
 	}
 	if err := d.flush(at); err != nil {
 		return err
@@ -125,21 +148,15 @@ func (d *dryRun) flush(at time.Time) error {
 	return nil
 }
 
-// timeOf is when the payload says that it happened.
-func timeOf(u *order.Update) time.Time {
-	for _, t := range []time.Time{u.OrderTimestamp, u.ExchangeUpdateTimestamp, u.ExchangeTimestamp} {
-		if !t.IsZero() {
-			return t
-		}
-	}
-	return time.Time{}
-}
-
 // step lets one update be decided, and prints what follows.
 func (d *dryRun) step(source string, u order.Update) (err error) {
 	defer func() {
-		if broken, ok := recover().(lane.BrokenInvariant); ok {
+		switch broken := recover().(type) {
+		case nil:
+		case lane.BrokenInvariant:
 			err = found("%s: order %s: %v: this is a mistake in Backstop, please report it with the payloads", source, u.OrderID, broken)
+		default:
+			panic(broken)
 		}
 	}()
 	u.Source, u.Received = order.SourceReplay, d.now
@@ -148,37 +165,33 @@ func (d *dryRun) step(source string, u order.Update) (err error) {
 	if err != nil {
 		return err
 	}
-	for _, s := range l.Step(d.now, lane.Unlimited, []lane.Input{{Update: &u}}).Steps {
-		if s.Update.OrderID == "" {
-			continue
-		}
-		for _, e := range s.Events {
-			d.kinds[e.ID] = e.Kind
-		}
-		d.count++
-		story := storyOf(&s, d.kinds)
-		if d.json {
-			err = d.p.out.json(story)
-		} else {
-			d.tell(source, &s, story)
-		}
+	told := l.Take(d.now, lane.Input{Update: &u})
+	d.summary.add(told)
+	switch {
+	case d.only:
+	case d.json:
+		err = d.p.out.json(storyOf(told))
+		d.p.out.flush()
+	default:
+		d.tell(source, told)
 		d.p.out.flush()
 	}
+	d.progress.show(d.summary.updates)
 	return err
 }
 
 // lane is the account's lane, made at its first update.
-func (d *dryRun) lane(account string) (*lane.Lane, error) {
+func (d *dryRun) lane(account string) (*lane.Rehearsal, error) {
 	if l, ok := d.lanes[account]; ok {
 		return l, nil
 	}
-	l, err := lane.New(lane.Options{Account: account, Mode: lane.DryRun, Rules: d.set, Hours: market.Always(),
-		Instruments: d.instruments, Reasons: kite.Reason, ChatID: d.p.env["TELEGRAM_CHAT_ID"], Assume: true, Tell: true}, nil, d.now)
+	l, err := lane.NewRehearsal(lane.Options{Account: account, Mode: lane.DryRun, Rules: d.set, Hours: d.hours,
+		Instruments: d.instruments, Reasons: kite.Reason, ChatID: d.p.env["TELEGRAM_CHAT_ID"], Assume: true}, nil, d.now)
 	if err != nil {
 		return nil, found("account %s: %v", account, err)
 	}
 	if d.positions != nil {
-		l.Step(d.now, lane.Unlimited, []lane.Input{{Positions: &lane.Positions{Began: d.now, Rows: d.positions}}})
+		l.Take(d.now, lane.Input{Positions: &lane.Positions{Began: d.now, Rows: d.positions}})
 	}
 	d.lanes[account] = l
 	return l, nil

@@ -27,7 +27,7 @@ import (
 //     and the service's log.
 //   - --json prints JSON Lines on standard output, one object a line, and nothing else there; field names are
 //     those of interface.md and the HTTP API.
-//   - Colour only on a terminal, never with NO_COLOR or TERM=dumb, never in --json. No progress bars.
+//   - Colour only on a terminal, never with NO_COLOR or TERM=dumb, never in --json. Progress only on a terminal (progress.go).
 //   - Times are shown in IST, prices in rupees in their shortest form, quantities in units.
 //   - Secrets are of type secret, which prints as stars.
 //
@@ -85,15 +85,16 @@ func (s secret) reveal() string {
 
 // printer writes a command's output. Several goroutines may use it; each line stays whole.
 type printer struct {
-	mu     sync.Mutex // guards w and failed
-	w      *bufio.Writer
-	stderr io.Writer
-	colour bool // on standard output
-	failed error
+	mu       sync.Mutex // guards w and failed
+	w        *bufio.Writer
+	stderr   io.Writer
+	colour   bool // on standard output
+	terminal bool // standard output is one
+	failed   error
 }
 
 func newPrinter(stdout, stderr io.Writer, env environment) *printer {
-	return &printer{w: bufio.NewWriter(stdout), stderr: stderr, colour: colourful(stdout, env)}
+	return &printer{w: bufio.NewWriter(stdout), stderr: stderr, colour: colourful(stdout, env), terminal: isTerminal(stdout)}
 }
 
 // colourful says whether colours may be written to w.

@@ -2,11 +2,11 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"backstop/actions"
-	"backstop/engine/journal"
 	"backstop/engine/lane"
 	"backstop/engine/order"
 )
@@ -71,6 +71,7 @@ type decisionRow struct {
 	Rule    string   `json:"rule"`
 	Matched bool     `json:"matched"`
 	Why     string   `json:"why"`
+	Needed  string   `json:"needed,omitempty"` // what would have had to differ
 	Actions []string `json:"actions,omitempty"`
 	Assumed []string `json:"assumed,omitempty"` // what the rule read and nobody told
 }
@@ -97,15 +98,35 @@ type requestRow struct {
 	Assumed []string       `json:"assumed,omitempty"`
 }
 
-// storyOf turns a lane's story into what is printed. kinds are those of all events so far.
-func storyOf(s *lane.Story, kinds map[string]order.Kind) story {
-	out := story{Update: updateRowOf(&s.Update), Ignored: s.Ignored,
+// storyOf turns what happened to an update into what is printed: before it, what time brought about since the one
+// before.
+func storyOf(told []lane.Story) story {
+	own := &told[ownStory(told)]
+	out := story{Update: updateRowOf(&own.Update), Ignored: own.Ignored,
 		Events: []eventRow{}, Decisions: []decisionRow{}, Actions: []actionRow{}, Requests: []requestRow{}}
+	for i := range told {
+		out.add(&told[i])
+	}
+	return out
+}
+
+// ownStory is which of the stories is the update's own; those before it are of the time since the update before.
+func ownStory(told []lane.Story) int {
+	return max(0, slices.IndexFunc(told, func(s lane.Story) bool { return s.Update.OrderID != "" }))
+}
+
+func (out *story) add(s *lane.Story) {
+	needed := map[string]string{}
+	for _, x := range s.Explained {
+		if x.Where == "when" && x.Tree.Needed != "" {
+			needed[x.Decision] = x.Tree.Needed
+		}
+	}
 	for _, e := range s.Events {
 		out.Events = append(out.Events, eventRow{Event: e, Time: kiteTime(e.Time)})
 	}
 	for _, d := range s.Decisions {
-		out.Decisions = append(out.Decisions, decisionRow{d.ID, string(kinds[eventOf(&d)]), d.Rule, d.Matched, d.Why, d.Actions, d.Assumed})
+		out.Decisions = append(out.Decisions, decisionRow{d.ID, string(d.Event.Kind), d.Rule, d.Matched, d.Why, needed[d.ID], d.Actions, d.Assumed})
 	}
 	for _, a := range s.Actions {
 		out.Actions = append(out.Actions, actionRow{a.ID, a.Rule, a.Type, a.State, a.Why, a.OrderID, a.Error, a.Message, a.Assumed})
@@ -113,26 +134,38 @@ func storyOf(s *lane.Story, kinds map[string]order.Kind) story {
 	for _, r := range s.Requests {
 		out.Requests = append(out.Requests, requestRow{r.ID, r.For, r.Call.Method.HTTP(), r.Call.Path(), r.Call.Sent(), r.Why, r.Assumed})
 	}
-	return out
 }
 
-// eventOf is the id of the event that a decision is of: its own id is that, a dash and the rule.
-func eventOf(d *journal.Decision) string { return strings.TrimSuffix(d.ID, "-"+d.Rule) }
-
-// tell prints a story to be read.
-func (d *dryRun) tell(source string, s *lane.Story, row story) {
+// tell prints to be read what happened to an update, and before it what time brought about.
+func (d *dryRun) tell(source string, told []lane.Story) {
 	out := d.p.out
-	u := &s.Update
-	if d.count > 1 {
+	if d.summary.updates > 1 {
 		out.line("")
 	}
-	out.line("%s %s", out.bold(printable(updateLine(u))), out.faint("("+source+")"))
-	switch {
-	case s.Ignored != "":
-		out.line("  ignored: %s", printable(s.Ignored))
-	case len(s.Events) == 0:
-		out.line("  nothing new")
+	own := ownStory(told)
+	for i := range told {
+		s := &told[i]
+		if i != own {
+			out.line("%s %s", out.bold(s.At.In(order.IST).Format(time.TimeOnly)), out.faint("(time passed)"))
+			d.tellStory(s)
+			continue
+		}
+		out.line("%s %s", out.bold(printable(updateLine(&s.Update))), out.faint("("+source+")"))
+		switch {
+		case s.Ignored != "":
+			out.line("  ignored: %s", printable(s.Ignored))
+		case len(s.Events) == 0:
+			out.line("  nothing new")
+		}
+		d.tellStory(s)
 	}
+}
+
+// tellStory prints what followed: events, what the rules said of them, actions and requests.
+func (d *dryRun) tellStory(s *lane.Story) {
+	out := d.p.out
+	row := story{}
+	row.add(s)
 	told := map[string]bool{}
 	for i := range s.Events {
 		e := &s.Events[i]
@@ -165,7 +198,11 @@ func (d *dryRun) tellDecision(w decisionRow) {
 		out.line("    %s %s", out.good("match"), w.Rule)
 		return
 	}
-	out.line("    %s %s", out.faint("no   "), out.faint(w.Rule+": "+printable(whyNot(w.Why, w.Event))))
+	why := whyNot(w.Why, w.Event)
+	if w.Needed != "" && strings.HasPrefix(w.Why, "when: ") {
+		why += " (" + w.Needed + ")"
+	}
+	out.line("    %s %s", out.faint("no   "), out.faint(w.Rule+": "+printable(why)))
 }
 
 func (d *dryRun) tellAction(a actionRow) {

@@ -77,7 +77,7 @@ func decisionID(e *order.Event, r *rules.Rule) string { return e.ID + "-" + r.Na
 func (l *Lane) record(row *journal.Event, e *order.Event) {
 	row.Doc = l.json(e)
 	l.batch.Commit.Events = append(l.batch.Commit.Events, *row)
-	l.storyDecisions(row.Decisions)
+	l.storyDecisions(e, row.Decisions)
 }
 
 // decideRule is one rule's word on one event.
@@ -349,7 +349,7 @@ func (l *Lane) complete(e *order.Event) {
 // the waiting word.
 func (l *Lane) amend(waited *run, d journal.Decision) {
 	e := &waited.Event
-	l.storyDecisions([]journal.Decision{d})
+	l.storyDecisions(e, []journal.Decision{d})
 	row := slices.Clone(waited.Row)
 	for i := range row {
 		if row[i].ID == d.ID {

@@ -16,10 +16,16 @@ type Story struct {
 	Update    order.Update
 	Ignored   string
 	Events    []order.Event
-	Decisions []journal.Decision // Event id by prefix; see order.Event.ID
+	Decisions []Decided
 	Actions   []actions.Action
 	Requests  []actions.Request // every change that would go out after this update
 	Explained []Explained       // every condition that was decided
+}
+
+// Decided is a decision with the event that it is of, which may be one of an earlier story.
+type Decided struct {
+	journal.Decision
+	Event order.Event
 }
 
 // Explained is a condition of a rule with what each part of it gave.
@@ -101,9 +107,12 @@ func (l *Lane) storyEvent(e order.Event) {
 	}
 }
 
-func (l *Lane) storyDecisions(ds []journal.Decision) {
-	if l.story != nil {
-		l.story.Decisions = append(l.story.Decisions, ds...)
+func (l *Lane) storyDecisions(e *order.Event, ds []journal.Decision) {
+	if l.story == nil {
+		return
+	}
+	for _, d := range ds {
+		l.story.Decisions = append(l.story.Decisions, Decided{d, *e})
 	}
 }
 

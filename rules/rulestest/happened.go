@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"backstop/actions"
-	"backstop/engine/journal"
 	"backstop/engine/lane"
 	"backstop/engine/order"
 	"backstop/rules"
@@ -29,15 +28,9 @@ type happening struct {
 // happened is all that followed from one step.
 type happened struct {
 	list      []*happening
-	decisions []decided
+	decisions []lane.Decided
 	explained []lane.Explained
 	state     map[string]any
-}
-
-// decided is a decision with the event that it is of.
-type decided struct {
-	journal.Decision
-	event order.Event
 }
 
 // happenings turns the stories of a step into what expectations can name. acted are the actions that earlier steps
@@ -46,7 +39,6 @@ func happenings(told []lane.Story, acted map[string]bool) *happened {
 	h := &happened{}
 	latest := map[string]actions.Action{}
 	var ids []string
-	events := map[string]order.Event{}
 	var requests []*actions.Request
 	for i := range told {
 		t := &told[i]
@@ -54,12 +46,9 @@ func happenings(told []lane.Story, acted map[string]bool) *happened {
 			h.add(&happening{kind: kindIgnored, fields: []map[string]any{{"reason": t.Ignored, "order_id": t.Update.OrderID}}, order: []string{"reason"}})
 		}
 		for _, e := range t.Events {
-			events[e.ID] = e
 			h.add(eventHappening(&e))
 		}
-		for _, d := range t.Decisions {
-			h.decisions = append(h.decisions, decided{d, events[strings.TrimSuffix(d.ID, "-"+d.Rule)]})
-		}
+		h.decisions = append(h.decisions, t.Decisions...)
 		for _, a := range t.Actions {
 			if _, ok := latest[a.ID]; !ok {
 				ids = append(ids, a.ID)
@@ -266,8 +255,8 @@ func (x *happening) misfits(w *expectation) (names []string, closeness int) {
 	return names, best
 }
 
-// ruleSays is whether a decision is as a rule expectation wants: matched, or why not.
-func (d *decided) as(w want) bool {
+// isAs says whether a decision is as a rule expectation wants: matched, or why not.
+func isAs(d *lane.Decided, w want) bool {
 	if w.isGlob {
 		return !d.Matched && rules.Glob(d.Why, w.pattern)
 	}

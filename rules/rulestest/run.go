@@ -182,7 +182,7 @@ func (h *happened) meets(x *expectation, v *verdict) bool {
 		return x.want.accepts(asJSON(h.state))
 	case kindRule:
 		for _, f := range x.want.fields {
-			if !slices.ContainsFunc(h.decisions, func(d decided) bool { return d.Rule == f.key.Value && d.as(f.value) }) {
+			if !slices.ContainsFunc(h.decisions, func(d lane.Decided) bool { return d.Rule == f.key.Value && isAs(&d, f.value) }) {
 				return false
 			}
 		}
@@ -396,9 +396,9 @@ func (h *happened) whyNot(r *rules.Rule, say func(...string)) {
 			continue
 		}
 		heard = true
-		lines := []string{fmt.Sprintf("%s matched %s", r.Name, eventText(&d.event))}
+		lines := []string{fmt.Sprintf("%s matched %s", r.Name, eventText(&d.Event))}
 		if !d.Matched {
-			lines[0] = fmt.Sprintf("%s did not match %s: %s", r.Name, eventText(&d.event), d.Why)
+			lines[0] = fmt.Sprintf("%s did not match %s: %s", r.Name, eventText(&d.Event), d.Why)
 		}
 		say(append(lines, h.tree(d)...)...)
 	}
@@ -410,13 +410,13 @@ func (h *happened) whyNot(r *rules.Rule, say func(...string)) {
 func (h *happened) whyDone(y *happening, say func(...string)) {
 	for i := range h.decisions {
 		if d := &h.decisions[i]; d.Matched && d.Rule == y.rule {
-			say(append([]string{fmt.Sprintf("%s matched %s", d.Rule, eventText(&d.event))}, h.tree(d)...)...)
+			say(append([]string{fmt.Sprintf("%s matched %s", d.Rule, eventText(&d.Event))}, h.tree(d)...)...)
 		}
 	}
 }
 
 // tree is the condition of a decision with the value of each part, and what would have had to differ.
-func (h *happened) tree(d *decided) []string {
+func (h *happened) tree(d *lane.Decided) []string {
 	var out []string
 	for _, x := range h.explained {
 		if x.Decision != d.ID || x.Where != "when" || x.Tree.Source == "true" {
