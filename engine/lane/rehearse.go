@@ -1,9 +1,8 @@
 package lane
 
 import (
+	"maps"
 	"time"
-
-	"backstop/engine/journal"
 )
 
 // Rehearsal drives a lane through time that is told and not lived: what the lane wants to be woken for happens when
@@ -12,17 +11,26 @@ type Rehearsal struct {
 	lane *Lane
 	now  time.Time
 	wake time.Time
+	told []Story // of the start, for the first who asks
 }
 
-// NewRehearsal makes a lane that tells what it does, and starts it.
-func NewRehearsal(o Options, snap *journal.Snapshot, start time.Time) (*Rehearsal, error) {
+// NewRehearsal makes a lane that tells what it does, and starts it. memory is what state.* holds.
+func NewRehearsal(o Options, memory map[string]any, start time.Time) (*Rehearsal, error) {
 	o.Tell = true
-	l, err := New(o, snap, start)
+	l, err := New(o, nil, start)
 	if err != nil {
 		return nil, err
 	}
-	return &Rehearsal{lane: l, now: start}, nil
+	if len(memory) > 0 {
+		l.memory = maps.Clone(memory)
+	}
+	r := &Rehearsal{lane: l, now: start}
+	r.told = r.step(start, nil) // schedules begin to count here
+	return r, nil
 }
+
+// Memory is what state.* holds now.
+func (r *Rehearsal) Memory() map[string]any { return maps.Clone(r.lane.memory) }
 
 // Now is how far time has come.
 func (r *Rehearsal) Now() time.Time { return r.now }
@@ -32,7 +40,8 @@ func (r *Rehearsal) View() View { return r.lane.View() }
 
 // Take lets time pass until t, which may lag, and then gives the inputs; it tells what happened on the way.
 func (r *Rehearsal) Take(t time.Time, inputs ...Input) []Story {
-	var told []Story
+	told := r.told
+	r.told = nil
 	for !r.wake.IsZero() && r.wake.After(r.now) && !r.wake.After(t) {
 		told = append(told, r.step(r.wake, nil)...)
 	}

@@ -26,6 +26,9 @@ func (l *Lane) decideFor(run *run, r *rules.Rule) journal.Decision {
 		return d // the rule is another one now
 	}
 	w := l.words(&run.Event, nil)
+	if l.explains() {
+		l.storyExplained(Explained{d.ID, r.Name, "when", r.Explain(w)})
+	}
 	switch ok, _, err := r.Match(w); {
 	case err != nil:
 		d.Why = "error: " + err.Error()
@@ -63,7 +66,11 @@ func (l *Lane) recheck(e *order.Event) {
 			continue // told when it is known, or when its time has come
 		}
 		l.complete(&run.Event)
-		switch still, _, err := r.Match(l.words(&run.Event, nil)); {
+		w := l.words(&run.Event, nil)
+		if l.explains() {
+			l.storyExplained(Explained{run.ID, r.Name, "when", r.Explain(w)})
+		}
+		switch still, _, err := r.Match(w); {
 		case err != nil:
 			l.ruleError(&run.Event, r, err)
 		case still:

@@ -3,7 +3,6 @@ package rulestest
 import (
 	"cmp"
 	"maps"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -279,20 +278,8 @@ func (i instrumentList) Instrument(exchange, tradingsymbol string) (order.Instru
 
 func (i instrumentList) Loaded() bool { return true }
 
-// rows are the positions with the last prices, as a reading of the positions gives them.
-func (g given) rows(prices map[string]order.Price) []actions.PositionRow {
-	rows := slices.Clone(g.positions)
-	seen := map[string]bool{}
-	for i := range rows {
-		if p, ok := prices[rows[i].Instrument()]; ok {
-			rows[i].LastPrice = p
-		}
-		seen[rows[i].Instrument()] = true
-	}
-	for _, name := range slices.Sorted(maps.Keys(prices)) {
-		if exchange, symbol, ok := strings.Cut(name, ":"); ok && !seen[name] {
-			rows = append(rows, actions.PositionRow{Key: order.Key{Exchange: exchange, Tradingsymbol: symbol, Product: "MIS"}, LastPrice: prices[name]})
-		}
-	}
-	return rows
+// memory is the state as the lane keeps it: texts, booleans and numbers as JSON has them.
+func (g given) memory() map[string]any {
+	out, _ := asJSON(g.state).(map[string]any)
+	return out
 }

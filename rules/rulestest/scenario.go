@@ -32,6 +32,7 @@ type scenario struct {
 	stamp  time.Time // of the last inline update: the next is later
 	orders map[string]map[string]any
 	last   string // the order of the last inline update
+	about  string // the account of the last update
 	prices map[string]order.Price
 	placed []placed
 	types  map[string]string // of every action seen, by id
@@ -78,19 +79,18 @@ func (s *scenario) lane(account string) (*lane.Rehearsal, error) {
 		return l, nil
 	}
 	l, err := lane.NewRehearsal(lane.Options{Account: account, Mode: lane.DryRun, Rules: s.set, Hours: market.Default(),
-		Instruments: instrumentList(s.given.instruments), Reasons: kite.Reason, Assume: true, Refuse: s.refuses}, nil, s.now)
+		Instruments: instrumentList(s.given.instruments), Reasons: kite.Reason, Assume: true, Refuse: s.refuses}, s.given.memory(), s.now)
 	if err != nil {
 		return nil, fmt.Errorf("account %s: %w", account, err)
 	}
 	s.lanes[account] = l
-	if s.given.hasPositions || len(s.prices) > 0 {
-		l.Take(s.now, s.positions())
+	if s.given.hasPositions {
+		l.Take(s.now, lane.Input{Positions: &lane.Positions{Began: s.now, Rows: s.given.positions}})
+	}
+	if len(s.prices) > 0 {
+		l.Take(s.now, lane.Input{Prices: &lane.Prices{Last: s.prices}})
 	}
 	return l, nil
-}
-
-func (s *scenario) positions() lane.Input {
-	return lane.Input{Positions: &lane.Positions{Began: s.now, Rows: s.given.rows(s.prices)}}
 }
 
 // refuses answers a request as the step under way asks; each refusal serves once.
@@ -152,7 +152,7 @@ func (s *scenario) take(st *step) ([]lane.Story, error) {
 	if len(st.prices) > 0 {
 		s.prices = merged(s.prices, st.prices)
 		for _, a := range slices.Sorted(maps.Keys(s.lanes)) {
-			told = append(told, s.lanes[a].Take(s.now, s.positions())...)
+			told = append(told, s.lanes[a].Take(s.now, lane.Input{Prices: &lane.Prices{Last: st.prices}})...)
 		}
 	}
 	s.learn(told)
@@ -162,6 +162,7 @@ func (s *scenario) take(st *step) ([]lane.Story, error) {
 			return err
 		}
 		u.Account = cmp.Or(u.Account, s.file.account)
+		s.about = u.Account
 		more := l.Take(s.now, lane.Input{Update: &u})
 		s.learn(more)
 		told = append(told, more...)
@@ -339,5 +340,5 @@ func (s *scenario) placedHint() string {
 	return "orders were placed by " + strings.Join(names, ", ")
 }
 
-// state is the account's memory as it stands.
-func (s *scenario) state() map[string]any { return nil }
+// state is the memory as it stands: of the file's account, or of the one that the step was about.
+func (s *scenario) state() map[string]any { return s.lanes[cmp.Or(s.about, s.file.account)].Memory() }
