@@ -183,6 +183,9 @@ func (l *Lane) flatCause(g *order.Group) string {
 
 // bare is how much of a group has no live exit. Where a stop was wanted, a target beside it protects nothing.
 func (l *Lane) bare(g *order.Group) int64 {
+	if g.Open() <= 0 {
+		return 0
+	}
 	wanted := false
 	for _, id := range l.byPlace[g.Key] {
 		s := l.slots[id]

@@ -2,6 +2,7 @@ package lane
 
 import (
 	"fmt"
+	"slices"
 
 	"backstop/actions"
 	"backstop/engine/order"
@@ -37,19 +38,35 @@ type live struct {
 // changed.
 func (l *Lane) deriveSlots() bool {
 	changed := false
-	for _, id := range sortedKeys(l.slots) {
-		if l.idle[id] {
-			continue
-		}
-		if l.deriveSlot(l.slots[id]) {
-			changed = true
-		}
-		if l.resting(l.slots[id]) {
-			l.idle[id] = true
+	seen := map[string]bool{}
+	for ids := l.awake(seen); len(ids) > 0; ids = l.awake(seen) { // one may wake another, or open a new one
+		for _, id := range ids {
+			seen[id] = true
+			if l.idle[id] {
+				continue
+			}
+			if l.deriveSlot(l.slots[id]) {
+				changed = true
+			}
+			if l.resting(l.slots[id]) {
+				l.idle[id] = true
+			}
 		}
 	}
 	l.refreshActions()
 	return changed
+}
+
+// awake are the ids of the slots to look at that were not seen yet, sorted.
+func (l *Lane) awake(seen map[string]bool) []string {
+	var ids []string
+	for id := range l.slots {
+		if !l.idle[id] && !seen[id] {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
 }
 
 func (l *Lane) deriveSlot(s *slot) bool {
@@ -70,11 +87,14 @@ func (l *Lane) deriveSlot(s *slot) bool {
 
 // resting says whether a slot has nothing to do until its place changes: nothing open, live or under way.
 func (l *Lane) resting(s *slot) bool {
-	if !l.armed || s.Wish != nil || s.Kind == actions.SlotExit && s.Active || len(l.slotRequests(s)) > 0 || l.liveQuantity(s) > 0 {
+	if !l.armed || s.Wish != nil || s.Kind == actions.SlotExit && s.Active || len(l.slotRequests(s)) > 0 || !l.o.Assume && l.liveQuantity(s) > 0 {
 		return false
 	}
 	if a := l.actions[s.Owner]; a != nil && !a.State.Final() {
 		return false
+	}
+	if l.o.Assume { // nothing is on its way: what is live and has not begun waits for its place to change
+		return !slices.ContainsFunc(l.liveOrders(s), func(o live) bool { return o.begun })
 	}
 	g := l.group(order.Confirmed, s.Key, s.Group)
 	return s.Kind == actions.SlotExit || g != nil && g.Open() == 0
