@@ -30,7 +30,7 @@ func (s *settings) vault() *session.Vault {
 	if folder := s.env["CREDENTIALS_DIRECTORY"]; v.KeyFile == "" && folder != "" {
 		name := filepath.Join(folder, credentialName)
 		if _, err := os.Stat(name); err == nil {
-			v.KeyFile = name
+			v.KeyFile, v.Guarded = name, true
 		}
 	}
 	return v

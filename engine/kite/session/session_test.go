@@ -129,6 +129,10 @@ func TestATokenIsBoundToItsAccountItsEndAndItsKey(t *testing.T) {
 		if _, _, err := v.Load("AB1234", morning); !errors.Is(err, ErrKey) || !strings.Contains(err.Error(), "chmod 600") {
 			t.Errorf("a key open to others: %v", err)
 		}
+		guarded := &Vault{Folder: v.Folder, KeyFile: filepath.Join(v.Folder, "session.key"), Guarded: true}
+		if got, _, err := guarded.Load("AB1234", morning); err != nil || got != token {
+			t.Errorf("one that the system guards: %v", err)
+		}
 	}
 }
 

@@ -46,6 +46,9 @@ type Vault struct {
 	Folder string
 	// KeyFile holds the key: 32 bytes, or 64 hexadecimal digits. "" is session.key in Folder, which Save makes.
 	KeyFile string
+	// Guarded says that the system guards KeyFile (systemd's credentials, whose access list shows as a mode for the
+	// group), so that its mode says nothing.
+	Guarded bool
 }
 
 // sealed is a token as it is kept.
@@ -178,7 +181,7 @@ func (v *Vault) key() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if runtime.GOOS != "windows" && info.Mode().Perm()&otherBits != 0 {
+	if runtime.GOOS != "windows" && !v.Guarded && info.Mode().Perm()&otherBits != 0 {
 		return nil, fmt.Errorf("%s is open to others (mode %o): chmod 600 it", name, info.Mode().Perm())
 	}
 	text, err := readBounded(name)
