@@ -211,7 +211,11 @@ func (c *campaign) life(w *world) {
 		time.Sleep(time.Duration(100+w.dice.IntN(500)) * time.Millisecond)
 		_ = w.serve.cmd.Process.Signal(syscall.SIGTERM) // it may be gone already
 	}
-	c.end(w, point, 4*time.Second)
+	most := 4 * time.Second
+	if point == "checkpoint" {
+		most = 10 * time.Second // what is in flight is waited for
+	}
+	c.end(w, point, most)
 }
 
 // end waits until the process has ended at its point; where it was not reached the process is killed.
