@@ -17,7 +17,7 @@ func placeStopLoss() rules.Spec {
 			{Name: "loosen", Type: rules.ParamBool, Default: "false", Doc: "let it move away from profit too"},
 			{Name: "hold", Type: rules.ParamEnum, Default: "day", Enum: []string{"day", "until_flat", "gtt"}, Later: []string{"until_flat", "gtt"}, Doc: "what follows at the close"},
 			{Name: "if_cancelled", Type: rules.ParamEnum, Default: "leave", Enum: []string{"leave", "replace"}, Doc: "when a person cancels it"},
-			{Name: "if_unfilled", Type: rules.ParamEnum, Default: "leave", Enum: []string{"reprice", "exit", "leave"}, Later: []string{""}, Doc: "when it triggered and does not fill"},
+			{Name: "if_unfilled", Type: rules.ParamEnum, Default: "reprice", Enum: []string{"reprice", "exit", "leave"}, Doc: "when it triggered and does not fill for 5 s: priced again by the offset, twice, then a protected exit; an exit at once; or nothing"},
 		},
 		On:    rules.UnitGroup,
 		OneOf: [][]string{{"limit_price", "limit_offset"}},

@@ -60,6 +60,7 @@ type Request struct {
 	GroupTag string     `json:"group_tag,omitempty"`
 	Since    time.Time  `json:"since,omitzero"`
 	Chain    int        `json:"chain,omitempty"`
+	Whole    int64      `json:"whole,omitempty"` // of a slice: the quantity that the rule asked for
 
 	Stands Standing `json:"stands,omitzero"` // what confirmed must have reached before it is released
 	// Absent counts the good book reads since Ended that held every known order and not this one's tag.

@@ -13,7 +13,7 @@ func testSpecs() []Spec {
 			{Name: "loosen", Type: ParamBool, Default: "false"},
 			{Name: "hold", Type: ParamEnum, Default: "day", Enum: []string{"day", "until_flat", "gtt"}, Later: []string{"until_flat", "gtt"}},
 			{Name: "if_cancelled", Type: ParamEnum, Default: "leave", Enum: []string{"leave", "replace"}},
-			{Name: "if_unfilled", Type: ParamEnum, Enum: []string{"reprice", "exit", "leave"}, Later: []string{""}},
+			{Name: "if_unfilled", Type: ParamEnum, Default: "reprice", Enum: []string{"reprice", "exit", "leave"}},
 		}, OneOf: [][]string{{"limit_price", "limit_offset"}}, Results: []Param{
 			{Name: "order_id", Type: ParamText}, {Name: "quantity", Type: ParamQuantity}}},
 		{Name: "place_target", On: UnitGroup, Params: []Param{

@@ -160,12 +160,11 @@ func (s *settings) unbuilt() error {
 	}{
 		{"stream", is("on"), "postbacks and the order book tell of every update; take stream: auto"},
 		{"login_at", differs("08:30"), "a dead session is told when it is noticed; remove login_at"},
-		{"freeze_quantities", differs(""), "the broker's own refusal names the limit; remove freeze_quantities"},
 		{"reload", is("ask"), "restart the service to take changed rules; remove reload"},
 	} {
 		if v := s.values[r.key]; r.refused(v.text) {
 			what := r.key + ": " + v.text
-			if v.text == "" || strings.ContainsAny(v.text, "\n{") || r.key == "freeze_quantities" {
+			if v.text == "" || strings.ContainsAny(v.text, "\n{") {
 				what = r.key
 			}
 			return misuse("%s: %s is not in this version (until then: %s)", s.origin(r.key), what, r.until)

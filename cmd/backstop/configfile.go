@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -121,8 +122,9 @@ func (f *settingsFile) parse(text []byte, env environment) error {
 			if v.Kind != yaml.MappingNode {
 				return f.wrong(v, "freeze_quantities: want NAME: QUANTITY lines")
 			}
-			f.values[key] = value{text: "set", from: f.at(v)}
-			return nil
+			text, err := f.freezeQuantities(v)
+			f.values[key] = value{text: text, from: f.at(v)}
+			return err
 		}
 		if _, ok := settingOf(key); !ok {
 			return f.unknown(k, settingNames())
@@ -287,4 +289,30 @@ func editDistance(a, b string) int {
 		}
 	}
 	return row[len(b)]
+}
+
+// freezeQuantities reads the greatest quantities of one order, by underlying: `NIFTY: 1800`.
+func (f *settingsFile) freezeQuantities(n *yaml.Node) (string, error) {
+	var out []string
+	err := f.members(n, "freeze_quantities", func(name string, _, v *yaml.Node) error {
+		q, err := strconv.ParseInt(v.Value, 10, 64)
+		if err != nil || q <= 0 || v.Kind != yaml.ScalarNode {
+			return f.wrong(v, "freeze_quantities: %s: want a whole number above 0", name)
+		}
+		out = append(out, strings.ToUpper(name)+"="+strconv.FormatInt(q, 10))
+		return nil
+	})
+	return strings.Join(out, ","), err
+}
+
+// freezeOf is what freezeQuantities wrote.
+func freezeOf(text string) map[string]int64 {
+	out := map[string]int64{}
+	for _, each := range items(text) {
+		name, quantity, _ := strings.Cut(each, "=")
+		if n, err := strconv.ParseInt(quantity, 10, 64); err == nil {
+			out[name] = n
+		}
+	}
+	return out
 }

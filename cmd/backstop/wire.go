@@ -72,7 +72,7 @@ func (sv *server) wire(accounts []account, channels notify.Registry, hours *mark
 	for _, a := range accounts {
 		o.Accounts = append(o.Accounts, engine.AccountOptions{ID: a.user, Label: a.label, APIKey: a.apiKey, Broker: sv.broker(a),
 			Lane: lane.Options{Mode: lane.Mode(s.text("mode")), Confirm: s.text("confirm") == "true", Adopt: s.text("adopt") == "today",
-				ChatID: s.env["TELEGRAM_CHAT_ID"], Rules: sv.rules, Reasons: kite.Reason}})
+				ChatID: s.env["TELEGRAM_CHAT_ID"], Rules: sv.rules, Reasons: kite.Reason, Freeze: freezeOf(s.text("freeze_quantities")), FreezeLimit: kite.FreezeLimit}})
 	}
 	var err error
 	if sv.engine, err = engine.New(o); err != nil {

@@ -182,6 +182,13 @@ func (l *Lane) newRequest(r *actions.Request, dry bool) {
 func (l *Lane) refused(s *slot, r *actions.Request, e *actions.Error) {
 	so := s.orderOf(r)
 	l.touchSlot(s)
+	if l.learnFreeze(r, e) { // in slices from here on
+		if so != nil && r.Call.Method == actions.Place {
+			so.Ended = true
+		}
+		s.Blocked = ""
+		return
+	}
 	switch {
 	case so == nil:
 	case r.Call.Method == actions.Place:

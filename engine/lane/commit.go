@@ -64,6 +64,9 @@ func (l *Lane) docs(c *journal.Commit) {
 	for _, id := range slices.Sorted(maps.Keys(l.dirty.past)) {
 		c.Docs = append(c.Docs, doc(docPast, id, l.dirty.past[id]))
 	}
+	for _, name := range slices.Sorted(maps.Keys(l.dirty.freeze)) {
+		c.Docs = append(c.Docs, journal.Doc{Kind: docFreeze, ID: name, Body: encode(l.freeze[name])})
+	}
 	for _, id := range slices.Sorted(maps.Keys(l.dirty.clocks)) {
 		c.Docs = append(c.Docs, doc(docClock, id, l.clocks[id]))
 	}

@@ -159,8 +159,8 @@ func (l *Lane) exitSteps(s *slot) []step {
 		return nil
 	}
 	if rest := open - standing; rest > 0 && side != "" {
-		steps = append(steps, l.placement(s, actions.Params{Exchange: s.Key.Exchange, Tradingsymbol: s.Key.Tradingsymbol,
-			Product: s.Key.Product, TransactionType: side, Quantity: rest, OrderType: "MARKET", MarketProtection: -1, Validity: "DAY"}))
+		steps = append(steps, l.placements(s, actions.Params{Exchange: s.Key.Exchange, Tradingsymbol: s.Key.Tradingsymbol,
+			Product: s.Key.Product, TransactionType: side, OrderType: "MARKET", MarketProtection: -1, Validity: "DAY"}, rest)...)
 	}
 	return steps
 }
@@ -264,8 +264,8 @@ func (l *Lane) overSteps(s *slot) []step {
 		return nil
 	}
 	if rest := surplus - standing; s.Active && rest > 0 {
-		steps = append(steps, l.placement(s, actions.Params{Exchange: s.Key.Exchange, Tradingsymbol: s.Key.Tradingsymbol,
-			Product: s.Key.Product, TransactionType: side, Quantity: rest, OrderType: "MARKET", MarketProtection: -1, Validity: "DAY"}))
+		steps = append(steps, l.placements(s, actions.Params{Exchange: s.Key.Exchange, Tradingsymbol: s.Key.Tradingsymbol,
+			Product: s.Key.Product, TransactionType: side, OrderType: "MARKET", MarketProtection: -1, Validity: "DAY"}, rest)...)
 	}
 	return steps
 }

@@ -53,6 +53,7 @@ func guardrail(message, hint string) *actions.Error {
 // guardrails is the first limit that a request breaks, or nil.
 func (l *Lane) guardrails(r *actions.Request, g rules.Guardrails) *actions.Error {
 	p := r.Call.Params
+	p.Quantity = max(p.Quantity, r.Whole)
 	raise := "change the guardrail if it is meant"
 	fits := func(patterns []string, text string) bool {
 		return len(patterns) == 0 || slices.ContainsFunc(patterns, func(x string) bool { return rules.Glob(text, x) })

@@ -18,28 +18,27 @@ func (l *Lane) keepSteps(s *slot) []step {
 	}
 	want := l.wanted(s, g)
 	orders := l.liveOrders(s)
+	if steps, takes := l.unfilled(s, g, orders); takes {
+		return steps
+	}
 	flying := l.flyingPlacement(s)
 	if want == 0 {
 		return l.cancels(s, orders)
-	}
-	if flying > 0 {
-		return nil // a placement whose fate is not seen: wait for it
 	}
 	total := int64(0)
 	for _, o := range orders {
 		total += o.remaining
 	}
 	params, ok := l.slotParams(s, g)
-	if !ok {
-		return nil
-	}
 	switch {
+	case !ok:
+		return nil
+	case flying > 0: // a placement whose fate is not seen: wait for it
+		return l.stillWaiting(s, params, want-total-flying)
 	case len(orders) == 0:
-		params.Quantity = want
-		return []step{l.placement(s, params)}
+		return l.placements(s, params, want)
 	case want > total && allBegun(orders):
-		params.Quantity = want - total
-		return []step{l.placement(s, params)}
+		return l.placements(s, params, want-total)
 	default:
 		return l.adjust(s, orders, want, total, params)
 	}
@@ -57,11 +56,15 @@ func allBegun(orders []live) bool {
 // adjust modifies the order that has not begun to fill, and cancels what must shrink and has.
 func (l *Lane) adjust(s *slot, orders []live, want, total int64, params actions.Params) []step {
 	var steps []step
+	most := l.most(s.Key)
 	for _, o := range orders {
 		if o.begun {
 			continue
 		}
 		quantity := max(0, o.remaining+want-total)
+		if most > 0 {
+			quantity = min(quantity, max(most, o.remaining))
+		}
 		total += quantity - o.remaining
 		// A target that the broker won't shrink is replaced: it could sell more than is open. A stop stays: none is worse.
 		stuck := o.Stubborn && s.Kind == actions.SlotTarget && quantity < o.remaining
@@ -80,6 +83,9 @@ func (l *Lane) adjust(s *slot, orders []live, want, total int64, params actions.
 			steps = append(steps, l.cancelStep(s, o.slotOrder))
 			total -= o.remaining
 		}
+	}
+	if most > 0 && want > total { // more than the live orders may grow to
+		steps = append(steps, l.placements(s, params, want-total)...)
 	}
 	return steps
 }
@@ -127,21 +133,6 @@ func (l *Lane) cancelStep(s *slot, so *slotOrder) step {
 		st.variety = variety(o.Row())
 	}
 	return st
-}
-
-// placement is a new order in the lowest free slice.
-func (l *Lane) placement(s *slot, p actions.Params) step {
-	slice := 0
-	for _, so := range s.Orders {
-		if r := l.requests[so.Request]; !so.Ended && so.OrderID == "" && r != nil && r.State == actions.Waiting {
-			slice = so.Slice // written down and not gone yet
-			break
-		}
-		if !so.Ended && so.Slice >= slice {
-			slice = so.Slice + 1
-		}
-	}
-	return step{method: actions.Place, slice: slice, params: p, variety: "regular", priority: priorityOf(s)}
 }
 
 // wanted is how much the slot's orders together shall have live.

@@ -25,6 +25,7 @@ type Lane struct {
 	memory   map[string]any  // state.*; never changed in place
 	past     []*happened     // what some rule looks back for, oldest first
 	clocks   map[string]*clock
+	freeze   map[string]int64 // limits of one order that refusals named, by underlying
 	dirty    dirty
 
 	// What follows from the rules alone.
@@ -77,7 +78,7 @@ func New(o Options, snap *journal.Snapshot, now time.Time) (*Lane, error) {
 		requests: map[string]*actions.Request{}, actions: map[string]*actions.Action{}, told: map[string]*told{},
 		fired: map[string]time.Time{}, dirty: newDirty(), asked: map[string]time.Time{}, links: map[string]string{}, flats: map[string]bool{}, recorded: map[string]bool{},
 		open: map[string]bool{}, ahead: map[string]bool{}, cancelled: map[string]bool{}, hot: map[order.Key]bool{}, lasting: map[order.Key]time.Time{}, waits: map[string]bool{}, unheard: map[string]time.Time{},
-		idle: map[string]bool{}, byPlace: map[order.Key][]string{}, strays: map[order.Key][]string{}, memory: map[string]any{}, clocks: map[string]*clock{}}
+		idle: map[string]bool{}, byPlace: map[order.Key][]string{}, strays: map[order.Key][]string{}, memory: map[string]any{}, clocks: map[string]*clock{}, freeze: map[string]int64{}}
 	l.useRules(o.Rules)
 	if snap != nil {
 		if err := l.restore(snap); err != nil {

@@ -28,6 +28,10 @@ func (l *Lane) noteEnded(s *slot) {
 			}
 			continue
 		}
+		if s.Kind == actions.SlotStop && so.Triggered.IsZero() && seen.Row.Status == order.StatusOpen {
+			so.Triggered = l.meta.Now
+			l.touchSlot(s)
+		}
 		l.noteMoved(s, so, &seen.Row)
 	}
 }

@@ -48,6 +48,10 @@ type Options struct {
 	Instruments Instruments
 	Reasons     Reasons
 
+	// Freeze are the greatest quantities of one order, by underlying; FreezeLimit reads one from the broker's refusal.
+	Freeze      map[string]int64
+	FreezeLimit func(message string) (int64, bool)
+
 	// Assume makes a lane for the dry-run command and rule tests: every update counts as confirmed, planned
 	// orders live at once, tick 0.05 and lot 1 where the instrument is unknown, no overnight quantities, the
 	// limit price where the average is not told; each named in Assumed. Nothing is waited for.

@@ -17,7 +17,7 @@ import (
 func (l *Lane) placeOrder(run *run, s site, a *actions.Action, args rules.Args, dry bool) {
 	p, bad := placeParams(args)
 	role := order.Role(args.Enum("role"))
-	r := &actions.Request{ID: actions.ID("place order", a.ID), Account: l.o.Account, ActionID: a.ID, For: a.Rule, Created: l.meta.Now, Since: run.Since,
+	r := &actions.Request{Account: l.o.Account, ActionID: a.ID, For: a.Rule, Created: l.meta.Now, Since: run.Since,
 		Call: actions.Call{Method: actions.Place, Variety: "regular"}, Priority: actions.PriorityRisk, Stands: run.Stands, Role: role, GroupTag: args.Text("tag"),
 		Assumed: l.assumedOf(&order.Event{Key: p.Key()})}
 	if bad == nil && role.IsExit() {
@@ -37,11 +37,12 @@ func (l *Lane) placeOrder(run *run, s site, a *actions.Action, args rules.Args, 
 		return
 	}
 	r.Chain = l.chain(&run.Event)
-	p.Tag = actions.Tag(r.ID)
-	r.Call.Params, r.Key = p, p.Key()
+	r.Call.Params, r.Key, r.Whole = p, p.Key(), p.Quantity
+	if dry && l.o.Mode != DryRun {
+		r.State = actions.Planned
+	}
 	l.echo(a, map[string]any{"price": p.Price.Rupees(), "trigger_price": p.TriggerPrice.Rupees(), "quantity": int(p.Quantity)})
-	a.Requests = append(a.Requests, r.ID)
-	l.newRequest(r, dry)
+	l.writeSlices(a, *r, p.Quantity)
 	l.refreshAction(a)
 }
 

@@ -295,7 +295,11 @@ func (l *Lane) wake() time.Time {
 		if l.idle[id] {
 			continue
 		}
-		for _, so := range l.slots[id].Orders {
+		for i := range l.slots[id].Orders {
+			so := &l.slots[id].Orders[i]
+			if l.slots[id].Kind == actions.SlotStop && !so.Ended && !so.Triggered.IsZero() && !so.Exit {
+				sooner(so.unfilledAt())
+			}
 			if !so.Ended && !so.Turned.IsZero() && so.Exit {
 				sooner(so.Turned.Add(repriceEvery))
 			}

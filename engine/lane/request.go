@@ -307,6 +307,9 @@ func (l *Lane) fail(r *actions.Request, e *actions.Error) {
 		l.refused(s, r, e)
 		return
 	}
+	if l.learnFreeze(r, e) && l.sliceAgain(r) {
+		return
+	}
 	if a, ok := l.actions[r.ActionID]; ok && !a.State.Final() {
 		l.failAction(a, e)
 		return

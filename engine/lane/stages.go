@@ -166,6 +166,9 @@ func (l *Lane) countChange(s *slot, so *slotOrder, r *actions.Request) {
 	switch r.Call.Method {
 	case actions.Modify:
 		so.Mods++
+		if s.Kind == actions.SlotStop && !so.Triggered.IsZero() && r.Call.Params.OrderType == "LIMIT" {
+			so.Reprices, so.Repriced = so.Reprices+1, l.meta.Now
+		}
 		if r.Call.Params.OrderType == "MARKET" {
 			if so.Exit || s.Kind == actions.SlotExit {
 				so.Tries++
@@ -190,6 +193,9 @@ func (l *Lane) uncount(r *actions.Request) {
 		so.Cancels = max(0, so.Cancels-1)
 	} else {
 		so.Mods = max(0, so.Mods-1)
+		if r.Call.Params.OrderType == "LIMIT" {
+			so.Reprices = max(0, so.Reprices-1)
+		}
 		if r.Call.Params.OrderType == "MARKET" && so.Tries == 0 {
 			so.Exit, so.Turned = false, time.Time{}
 		}

@@ -42,19 +42,20 @@ type slot struct {
 	Groups []string         `json:"groups,omitempty"` // of an exit: the groups that it closes
 	Over   bool             `json:"over,omitempty"`   // an exit of what was exited beyond the position
 
-	Wish      *wish       `json:"wish,omitempty"` // written on a claim that the book has not confirmed yet
-	Active    bool        `json:"active"`
-	Left      string      `json:"left,omitempty"` // why it is left alone for good: a person cancelled it, the close came
-	Trigger   order.Price `json:"trigger,omitempty"`
-	Limit     order.Price `json:"limit,omitempty"` // 0: the band behind the trigger
-	OrderType string      `json:"order_type,omitempty"`
-	Price     order.Price `json:"price,omitempty"` // of a target
-	Most      int64       `json:"most,omitempty"`  // of a target: at most so much
-	Replace   bool        `json:"replace,omitempty"`
-	Person    bool        `json:"person,omitempty"` // a person moved it: the price stays theirs
-	Rule      string      `json:"rule"`             // whose wish it was first: its matches on entry fills move it freely
-	Owner     string      `json:"owner,omitempty"`  // the action that wished last
-	Assumed   []string    `json:"assumed,omitempty"`
+	Wish       *wish       `json:"wish,omitempty"` // written on a claim that the book has not confirmed yet
+	Active     bool        `json:"active"`
+	Left       string      `json:"left,omitempty"` // why it is left alone for good: a person cancelled it, the close came
+	Trigger    order.Price `json:"trigger,omitempty"`
+	Limit      order.Price `json:"limit,omitempty"` // 0: the band behind the trigger
+	OrderType  string      `json:"order_type,omitempty"`
+	Price      order.Price `json:"price,omitempty"` // of a target
+	Most       int64       `json:"most,omitempty"`  // of a target: at most so much
+	Replace    bool        `json:"replace,omitempty"`
+	IfUnfilled string      `json:"if_unfilled,omitempty"` // "" is reprice
+	Person     bool        `json:"person,omitempty"`      // a person moved it: the price stays theirs
+	Rule       string      `json:"rule"`                  // whose wish it was first: its matches on entry fills move it freely
+	Owner      string      `json:"owner,omitempty"`       // the action that wished last
+	Assumed    []string    `json:"assumed,omitempty"`
 
 	Orders   []slotOrder    `json:"orders,omitempty"`
 	Refused  *actions.Error `json:"refused,omitempty"` // what the broker said to the step that is blocked
@@ -94,18 +95,22 @@ func (w *wish) without(drop func(*wish) bool) *wish {
 
 // slotOrder is one placement of a slot.
 type slotOrder struct {
-	Slice    int            `json:"slice"`
-	Gen      int            `json:"gen"`
-	Request  string         `json:"request"`
-	OrderID  string         `json:"order_id,omitempty"`
-	Ended    bool           `json:"ended,omitempty"`
-	Sent     actions.Params `json:"sent"` // the values that we last set
-	Mods     int            `json:"mods,omitempty"`
-	Cancels  int            `json:"cancels,omitempty"`
-	Exit     bool           `json:"exit,omitempty"`     // turned into a market exit
-	Stubborn bool           `json:"stubborn,omitempty"` // it could not be turned: cancel and sell anew
-	Tries    int            `json:"tries,omitempty"`    // how often the hanging remainder was re-priced
-	Turned   time.Time      `json:"turned,omitzero"`
+	Slice     int            `json:"slice"`
+	Gen       int            `json:"gen"`
+	Request   string         `json:"request"`
+	OrderID   string         `json:"order_id,omitempty"`
+	Ended     bool           `json:"ended,omitempty"`
+	Sent      actions.Params `json:"sent"` // the values that we last set
+	Mods      int            `json:"mods,omitempty"`
+	Cancels   int            `json:"cancels,omitempty"`
+	Exit      bool           `json:"exit,omitempty"`     // turned into a market exit
+	Stubborn  bool           `json:"stubborn,omitempty"` // it could not be turned: cancel and sell anew
+	Tries     int            `json:"tries,omitempty"`    // how often the hanging remainder was re-priced
+	Turned    time.Time      `json:"turned,omitzero"`
+	Triggered time.Time      `json:"triggered,omitzero"` // of a stop: when it was first seen triggered
+	Repriced  time.Time      `json:"repriced,omitzero"`
+	Reprices  int            `json:"reprices,omitempty"` // how often it was priced again because it did not fill
+	Unfilled  bool           `json:"unfilled,omitempty"` // that was told
 }
 
 // run is one matched rule's sequence of actions, or an event that waits to be decided by a rule.
@@ -139,15 +144,16 @@ type told struct {
 
 // Kinds of docs in the store.
 const (
-	docMeta  = "lane"
-	docSlot  = "slot"
-	docRun   = "run"
-	docTold  = "told"
-	docFired = "fired"
-	docState = "state"    // one value of state.*
-	docPast  = "happened" // an event that some rule looks back for
-	docClock = "clock"    // how far a rule's schedule has come
-	docFlat  = "flat"
+	docMeta   = "lane"
+	docSlot   = "slot"
+	docRun    = "run"
+	docTold   = "told"
+	docFired  = "fired"
+	docState  = "state"    // one value of state.*
+	docPast   = "happened" // an event that some rule looks back for
+	docFreeze = "freeze"   // the greatest quantity of one order, as a refusal named it
+	docClock  = "clock"    // how far a rule's schedule has come
+	docFlat   = "flat"
 )
 
 // restore fills the lane from what the store kept.
@@ -235,6 +241,11 @@ func (l *Lane) restoreDoc(d journal.Doc) error {
 		h := &happened{}
 		l.past = append(l.past, h)
 		return json.Unmarshal(d.Body, h)
+	case docFreeze:
+		var n int64
+		err := json.Unmarshal(d.Body, &n)
+		l.freeze[d.ID] = n
+		return err
 	case docClock:
 		c := &clock{}
 		l.clocks[d.ID] = c
@@ -259,6 +270,7 @@ type dirty struct {
 	fired    map[string]bool
 	memory   map[string]bool
 	past     map[string]*happened // nil: forgotten
+	freeze   map[string]bool
 	clocks   map[string]bool
 	requests map[string]bool
 	actions  map[string]bool
@@ -266,5 +278,5 @@ type dirty struct {
 
 func newDirty() dirty {
 	return dirty{orders: map[string]bool{}, slots: map[string]bool{}, runs: map[string]bool{}, told: map[string]bool{}, flats: map[string]bool{},
-		fired: map[string]bool{}, memory: map[string]bool{}, past: map[string]*happened{}, clocks: map[string]bool{}, requests: map[string]bool{}, actions: map[string]bool{}}
+		fired: map[string]bool{}, memory: map[string]bool{}, past: map[string]*happened{}, clocks: map[string]bool{}, freeze: map[string]bool{}, requests: map[string]bool{}, actions: map[string]bool{}}
 }

@@ -43,7 +43,7 @@ func (l *Lane) wishStop(run *run, at site, rule *rules.Rule, a *actions.Action, 
 		l.setAction(a, actions.Skipped, why)
 		return
 	}
-	s.Replace = args.Enum("if_cancelled") == "replace"
+	s.Replace, s.IfUnfilled = args.Enum("if_cancelled") == "replace", args.Enum("if_unfilled")
 	l.own(s, a, rule, w)
 }
 

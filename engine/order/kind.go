@@ -55,7 +55,7 @@ func Kinds() []KindDoc {
 		{KindExpired, "order", "ended by IOC, TTL or the day's end", true},
 		{KindFlat, "group", "the open quantity reached 0, once; event.cause says by what", true},
 		{KindUnprotected, "group", "an open quantity without a live exit for unprotected_after", true},
-		{KindUnfilledStop, "group", "a stop triggered and did not fill for 5 s", true},
+		{KindUnfilledStop, "group", "a stop of Backstop's triggered and did not fill for 5 s", true},
 		{KindOrphaned, "group", "an exit is alive with no position behind it", true},
 		{KindOverExited, "group", "more was exited than entered", true},
 		{KindActionFailed, "engine", "an action failed for good; error.type says why", true},
