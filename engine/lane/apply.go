@@ -142,7 +142,8 @@ func (l *Lane) tie(o *order.Order) {
 		link.Group = s.Group
 	}
 	o.Link = link
-	l.touchKey(o.Key())
+	l.book.Relink(o)
+	l.foldedKey(o.Key())
 	l.dirty.orders[o.ID] = true
 	if r.OrderID == "" {
 		r.OrderID = o.ID

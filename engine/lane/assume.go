@@ -55,7 +55,7 @@ func (l *Lane) assume(r *actions.Request) {
 	l.sent(r)
 	l.book.Tell(o, false, l.meta.Now) // what is only assumed is no event
 	l.dirty.orders[o.ID] = true
-	l.touchKey(o.Key())
+	l.foldedKey(o.Key())
 }
 
 // assumedTime makes an assumed change later than what it changes.

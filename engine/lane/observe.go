@@ -47,7 +47,7 @@ func (l *Lane) observePlace(k order.Key, all bool) {
 		l.lasting[k] = earlier(before, next)
 	case lasts:
 		l.lasting[k] = next
-	case all:
+	case all, lasted && !slices.ContainsFunc(h.Open(), func(g *order.Group) bool { return !g.Baseline && l.bare(g) > 0 }):
 		delete(l.lasting, k)
 	}
 }

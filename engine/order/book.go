@@ -55,7 +55,22 @@ func (b *Book) Restore(o *Order) {
 	b.Touch(o.Key())
 }
 
-// Touch makes the holdings of a key be derived anew; whoever changes an order's link or trades calls it.
+// Relink tells that an order's link changed: its place goes on with it where its fills were not counted yet.
+func (b *Book) Relink(o *Order) {
+	for l := range b.cache {
+		h, ok := b.cache[l][o.Key()]
+		if !ok {
+			continue
+		}
+		if _, counted := h.used[o.ID]; counted {
+			delete(b.cache[l], o.Key())
+		} else {
+			h.pending = append(h.pending, o)
+		}
+	}
+}
+
+// Touch makes the holdings of a key be derived anew; whoever changes an order's trades calls it.
 func (b *Book) Touch(k Key) {
 	for l := range b.cache {
 		delete(b.cache[l], k)

@@ -149,7 +149,7 @@ func (d *day) run(t *rapid.T, rows []*Update) (*Book, map[string]int64) {
 		o := b.Fold(u, start.Add(time.Duration(i)*time.Second)).Order
 		if o.Link == nil {
 			o.Link = d.plan(u.OrderID).link
-			b.Touch(o.Key())
+			b.Relink(o)
 		}
 		for _, e := range tellAll(b, o) {
 			sums[e.OrderID] += e.Fill
