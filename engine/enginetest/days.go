@@ -125,7 +125,7 @@ func Day(seed uint64) (Config, error) {
 	t := Trouble{Refuse: k.refuse, Lapse: k.lapse}
 	if !one(4) {
 		t.Network, t.Crashes, t.Disk, t.Outage = true, one(2), one(3), one(4)
-		t.Forge = c.Confirm && one(3) // without confirm a forged postback is believed, as the setting says
+		t.Forge = c.Confirm && one(2) // without confirm a forged postback is believed, as the setting says
 	}
 	night := one(8)
 	if night {

@@ -216,7 +216,7 @@ func (d *drawer) network() {
 		}
 	}
 	if d.trouble.Forge {
-		d.strike(3, "postback", "forged")
+		d.strike(5, "postback", "forged")
 	}
 	if d.trouble.Refuse {
 		d.strike(2, "place", "margin", "rejected")

@@ -256,6 +256,22 @@ func TestInvariant4ATargetThatTheBrokerWontShrinkIsReplaced(t *testing.T) {
 	}
 }
 
+func TestATrueFillThatAForgeryForetoldIsReadAtOnce(t *testing.T) {
+	d := newDesk(t, stopRule)
+	d.set("E1", func(u *order.Update) { u.Quantity = 150; u.FilledQuantity = 75; u.AveragePrice = u.Price })
+	d.postback("E1")
+	d.readBook()
+	d.accept(d.take(actions.Place), "S1")
+	d.forge("E1", func(u *order.Update) { filled(150)(u); u.AveragePrice = u.Price })
+	d.wait(13 * time.Second)
+	d.set("E1", filled(150))
+	d.postback("E1") // it claims nothing new, and the next look at the forgery would be seven seconds away
+	d.wait(2 * time.Second)
+	if p := d.take(actions.Modify).Call.Params; p.Quantity != 150 {
+		t.Errorf("the stop grows to %d", p.Quantity)
+	}
+}
+
 func TestAForgedAveragePricesNoTrueFill(t *testing.T) {
 	for _, confirmedFirst := range []bool{true, false} {
 		d := newDesk(t, stopRule)

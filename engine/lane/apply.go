@@ -109,6 +109,9 @@ func (l *Lane) fold(u *order.Update, baseline bool) string {
 	} else {
 		l.ahead[o.ID] = true
 	}
+	if u.Source == order.SourcePostback && out.Ignored != "" && o.Ahead() {
+		l.readNow = true // it says once more what the book has not shown: what said so first may have been a forgery
+	}
 	l.tellOrder(o, u)
 	return out.Ignored
 }
