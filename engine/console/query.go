@@ -167,7 +167,7 @@ func parseCursor(v, list string) (cursor, *problem) {
 		err = json.Unmarshal(b, &k)
 	}
 	switch {
-	case err != nil || k.List == "" || k.Index < 0:
+	case err != nil || k.Index < 0 || !isList(api+k.List):
 		return cursor{}, bad("before is no cursor of this list: pass the next of the page before, unchanged")
 	case k.List != list:
 		return cursor{}, bad(fmt.Sprintf("before is a cursor of %s, not of %s", k.List, list))

@@ -51,7 +51,7 @@ func openReply(body []byte) (r reply, err error) {
 func (r *reply) list(op string) (value, error) {
 	switch {
 	case r.refused():
-		return value{}, refusal(op, false, 0, r.errorType, r.message)
+		return value{}, refusal(op, false, 0, r.errorType, oneLine(r.message))
 	case r.data.raw == nil:
 		return value{}, errors.New(op + ": data is missing")
 	case r.data.kind == kindNull:
@@ -187,7 +187,7 @@ func DecodePositions(envelope []byte) (rows []actions.PositionRow, unreadable []
 		return nil, nil, fmt.Errorf("positions: %w", err)
 	}
 	if r.refused() {
-		return nil, nil, refusal("positions", false, 0, r.errorType, r.message)
+		return nil, nil, refusal("positions", false, 0, r.errorType, oneLine(r.message))
 	}
 	if r.data.raw == nil || r.data.kind != kindObject {
 		return nil, nil, errors.New("positions: data is not an object")
