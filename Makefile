@@ -41,6 +41,9 @@ fuzz: ## every fuzz target in turn: make fuzz FUZZTIME=10s; what fails stays in 
 	    else bad=$$((bad+1)); printf '  FAIL  %-24s %s\n%s\n' "$$d" "$$f" "$$out"; fi; done; done; \
 	echo "  $$n targets, $(FUZZTIME) each, $$bad failed"; test $$bad = 0
 
+crash: ## the real program under kill -9, bad disks, bad clocks and load: make crash SEED=1 CRASHES=500
+	go test ./engine/crashtest -run 'TestKills|$(CASES)' -count=1 -timeout 30m -v -args -seed $(SEED) -crashes $(CRASHES) -whole
+
 bench: ## acknowledged postbacks a second, against a bare handler in the same run
 	go test ./cmd/backstop -run '^$$$$' -bench . -benchtime 1x -count 1
 
