@@ -192,8 +192,12 @@ func (c *campaign) locked() int {
 // life is one life of serve: it starts, trades, and dies.
 func (c *campaign) life(w *world) {
 	if w.dice.IntN(100) < 40 {
+		most := 600
+		if w.dice.IntN(4) == 0 { // long enough for readings, paces and second thoughts
+			most = 3000
+		}
 		w.start()
-		time.Sleep(time.Duration(w.dice.IntN(600)) * time.Millisecond)
+		time.Sleep(time.Duration(w.dice.IntN(most)) * time.Millisecond)
 		w.serve.kill()
 		c.count("random")
 		return
