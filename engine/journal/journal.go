@@ -62,6 +62,7 @@ const (
 	InputRules     InputKind = "rules"
 	InputStart     InputKind = "start"
 	InputTimer     InputKind = "timer"
+	InputPrices    InputKind = "prices"
 	InputLoaded    InputKind = "instruments" // the day's list came
 )
 

@@ -26,6 +26,7 @@ func (l *Lane) apply(i int, in *Input) {
 	case in.Positions != nil:
 		l.takePositions(in.Positions)
 	case in.Prices != nil:
+		l.journalJSON(journal.InputPrices, in.Prices)
 		l.takePrices(in.Prices.Last)
 	case in.Outcome != nil:
 		l.journalJSON(journal.InputOutcome, in.Outcome)
@@ -40,6 +41,9 @@ func (l *Lane) apply(i int, in *Input) {
 		l.journalJSON(journal.InputRules, in.Rules.Version())
 	case in.Control != nil:
 		l.takeControl(i, in.Control)
+	case in.Loaded:
+		l.journalJSON(journal.InputLoaded, nil)
+		l.loaded = true
 	}
 }
 
@@ -335,6 +339,7 @@ func (l *Lane) takePositions(p *Positions) {
 	if order.DayOf(p.Began) != l.meta.Day && !l.o.Assume {
 		return // begun before midnight: what was carried in then was yesterday's
 	}
+	l.journalJSON(journal.InputPositions, p)
 	last := map[string]order.Price{}
 	var carried []order.Overnight
 	for _, row := range p.Rows {
@@ -355,7 +360,6 @@ func (l *Lane) takePositions(p *Positions) {
 		return
 	}
 	defer l.takePrices(last)
-	l.journalJSON(journal.InputPositions, carried)
 	l.meta.Overnight, l.meta.NightsOf = carried, l.meta.Day
 	l.dirty.meta = true
 	l.nights = true

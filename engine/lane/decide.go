@@ -198,7 +198,7 @@ func (l *Lane) lacks(e *order.Event, r *rules.Rule) string {
 }
 
 func (l *Lane) instrumentKnown(k order.Key) bool {
-	return l.o.Assume || k.Tradingsymbol == "" || l.o.Instruments.Loaded()
+	return l.o.Assume || k.Tradingsymbol == "" || l.loaded
 }
 
 // priceKnown says whether every average price that the event's order and group have is told.

@@ -29,6 +29,8 @@ type Read struct {
 	Rows         []order.Update
 	Unreadable   int   // rows that could not be read: then the book proves no absence
 	Err          error // an *actions.Error; Rows is empty then
+
+	Kept *ReadDoc // of a replay: Rows are those that differed, and every other known order was in it unless Kept names it
 }
 
 // Trades is an answer of one order's executions.

@@ -62,6 +62,10 @@ type Lane struct {
 	prices    map[string]order.Price // last prices by instrument, from positions
 	readNow   bool                   // a person asked for a reading
 	links     map[string]string      // order id to the request that placed it
+	begun     bool                   // the start is in the journal
+	first     bool                   // nothing was kept of the account
+	loaded    bool                   // a list of instruments is there
+	shown     map[string]uint64      // what the book last showed of each order: a hash of the row
 
 	batch   Batch
 	queue   []order.Event
@@ -79,12 +83,14 @@ func New(o Options, snap *journal.Snapshot, now time.Time) (*Lane, error) {
 		fired: map[string]time.Time{}, dirty: newDirty(), asked: map[string]time.Time{}, links: map[string]string{}, flats: map[string]bool{}, recorded: map[string]bool{},
 		open: map[string]bool{}, ahead: map[string]bool{}, cancelled: map[string]bool{}, hot: map[order.Key]bool{}, lasting: map[order.Key]time.Time{}, waits: map[string]bool{}, unheard: map[string]time.Time{},
 		idle: map[string]bool{}, byPlace: map[order.Key][]string{}, strays: map[order.Key][]string{}, memory: map[string]any{}, clocks: map[string]*clock{}, freeze: map[string]int64{}}
+	l.shown, l.loaded = map[string]uint64{}, o.Instruments != nil && o.Instruments.Loaded()
 	l.useRules(o.Rules)
 	if snap != nil {
 		if err := l.restore(snap); err != nil {
 			return nil, err
 		}
 	}
+	l.first = l.meta.Day == ""
 	l.advance(now)
 	l.started = l.meta.Now
 	for _, id := range l.openRequests() {
@@ -144,6 +150,8 @@ func (l *Lane) dropDryRun() {
 func (l *Lane) Step(now time.Time, grant Grant, inputs []Input) Batch {
 	l.batch, l.queue = Batch{}, nil
 	l.advance(now)
+	l.batch.Commit.Exits, l.batch.Commit.Risk = grant.Exits, grant.Risk
+	l.recordStart()
 	l.beginStory(&order.Update{})
 	l.lookAgain()
 	for i := range inputs {
@@ -260,6 +268,7 @@ func (l *Lane) rollDay(day order.Day) {
 	}
 	carried := l.meta.Overnight
 	l.book.Clear()
+	clear(l.shown)
 	l.ahead, l.idle, l.byPlace = map[string]bool{}, map[string]bool{}, map[order.Key][]string{}
 	clear(l.hot)
 	clear(l.lasting)

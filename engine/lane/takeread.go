@@ -10,20 +10,10 @@ import (
 	"backstop/engine/order"
 )
 
-// readDoc is what the journal keeps of a reading: what it lacked. Its changes are updates beside it.
-type readDoc struct {
-	Began      time.Time `json:"began"`
-	Ended      time.Time `json:"ended"`
-	Rows       int       `json:"rows"`
-	Unreadable int       `json:"unreadable,omitempty"`
-	Missing    []string  `json:"missing,omitempty"`
-	Error      string    `json:"error,omitempty"`
-}
-
 // takeRead folds an order book: each difference is an update, and what it holds or lacks settles requests.
 func (l *Lane) takeRead(r *Read) {
 	l.reading = false
-	doc := readDoc{Began: r.Began, Ended: r.Ended, Rows: len(r.Rows), Unreadable: r.Unreadable}
+	doc := ReadDoc{Began: r.Began, Ended: r.Ended, Rows: len(r.Rows), Unreadable: r.Unreadable}
 	if r.Err != nil {
 		doc.Error = r.Err.Error()
 		l.journalJSON(journal.InputRead, doc)
@@ -41,28 +31,41 @@ func (l *Lane) takeRead(r *Read) {
 	rows := slices.Clone(r.Rows)
 	slices.SortFunc(rows, func(a, b order.Update) int { return strings.Compare(a.OrderID, b.OrderID) })
 	arming := !l.armed && l.newBaseline()
-	held := map[string]bool{}
+	held, folded := map[string]bool{}, map[string]bool{}
 	for i := range rows {
 		u := &rows[i]
-		u.Began, u.Received, u.Source = r.Began, l.meta.Now, order.SourceBook
 		held[u.OrderID] = true
-		_, known := l.book.Order(u.OrderID)
-		if ignored := l.fold(u, arming && !known && !l.o.Adopt && !u.OrderTimestamp.After(r.Began)); ignored == "" {
-			l.journalUpdate(u, "")
+		if l.seenBefore(u) {
+			continue
 		}
+		folded[u.OrderID] = true
+		u.Began, u.Received, u.Source = r.Began, l.meta.Now, order.SourceBook
+		_, known := l.book.Order(u.OrderID)
+		ignored := l.fold(u, arming && !known && !l.o.Adopt && !u.OrderTimestamp.After(r.Began))
+		l.journalUpdate(u, ignored)
 	}
+	if r.Kept != nil { // of a replay: rows that did not change are not among its rows
+		doc = *r.Kept
+	}
+	doc.Missing = nil
 	for _, o := range l.book.Orders() {
-		if !held[o.ID] && !o.Assumed && o.FirstSeen.Before(r.Began) && (o.Ahead() || o.Seen(order.Confirmed).Known) {
+		if r.Kept != nil && !folded[o.ID] {
+			held[o.ID] = !slices.Contains(r.Kept.Missing, o.ID) && !slices.Contains(r.Kept.Other, o.ID)
+		}
+		switch {
+		case !held[o.ID] && !o.Assumed && o.FirstSeen.Before(r.Began) && (o.Ahead() || o.Seen(order.Confirmed).Known):
 			doc.Missing = append(doc.Missing, o.ID)
+		case !held[o.ID]:
+			doc.Other = append(doc.Other, o.ID)
+		case !folded[o.ID]:
+			l.unchanged(o)
 		}
 	}
 	l.meta.LastGood = r.Began
 	l.goodReads = append(l.goodReads, r.Began)
-	if doc.Unreadable+len(doc.Missing) > 0 || l.anyUnknown() || arming {
-		l.journalJSON(journal.InputRead, doc)
-	}
+	l.journalJSON(journal.InputRead, doc)
 	l.wholeAgain(doc.Missing)
-	l.settleUnknown(r, len(rows) > 0 && len(doc.Missing) == 0 && r.Unreadable == 0)
+	l.settleUnknown(r, doc.Rows > 0 && len(doc.Missing) == 0 && doc.Unreadable == 0)
 	l.refute(r)
 	l.arm(arming)
 }

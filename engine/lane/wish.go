@@ -106,7 +106,7 @@ func (l *Lane) wishGroup(at site, a *actions.Action) *order.Group {
 
 // lackInstrument waits for the day's list, or fails where the list is there and the instrument is not.
 func (l *Lane) lackInstrument(run *run, a *actions.Action, k order.Key) {
-	if l.o.Instruments.Loaded() {
+	if l.loaded {
 		l.failAction(a, &actions.Error{Class: actions.ClassInstrument, Op: a.Type, Message: k.Instrument() + " is not in the instruments list",
 			Hint: "is the symbol spelt as Kite spells it?"})
 		return
