@@ -339,6 +339,7 @@ func (l *Lane) takePositions(p *Positions) {
 	if order.DayOf(p.Began) != l.meta.Day && !l.o.Assume {
 		return // begun before midnight: what was carried in then was yesterday's
 	}
+	p.Began = p.Began.UTC().Round(0)
 	l.journalJSON(journal.InputPositions, p)
 	last := map[string]order.Price{}
 	var carried []order.Overnight

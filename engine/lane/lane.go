@@ -179,7 +179,7 @@ func (l *Lane) Step(now time.Time, grant Grant, inputs []Input) Batch {
 // advance moves the lane's time, which never falls, and rolls the day over.
 func (l *Lane) advance(now time.Time) {
 	if now.After(l.meta.Now) {
-		l.meta.Now = now
+		l.meta.Now = now.UTC().Round(0) // the machine's zone is in no row
 	}
 	if day := order.DayOf(l.meta.Now); day != l.meta.Day {
 		l.rollDay(day)

@@ -13,7 +13,8 @@ import (
 // takeRead folds an order book: each difference is an update, and what it holds or lacks settles requests.
 func (l *Lane) takeRead(r *Read) {
 	l.reading = false
-	doc := ReadDoc{Began: r.Began, Ended: r.Ended, Rows: len(r.Rows), Unreadable: r.Unreadable}
+	began := r.Began.UTC().Round(0)
+	doc := ReadDoc{Began: began, Ended: r.Ended.UTC().Round(0), Rows: len(r.Rows), Unreadable: r.Unreadable}
 	if r.Err != nil {
 		doc.Error = r.Err.Error()
 		l.journalJSON(journal.InputRead, doc)
@@ -39,7 +40,7 @@ func (l *Lane) takeRead(r *Read) {
 			continue
 		}
 		folded[u.OrderID] = true
-		u.Began, u.Received, u.Source = r.Began, l.meta.Now, order.SourceBook
+		u.Began, u.Received, u.Source = began, l.meta.Now, order.SourceBook
 		_, known := l.book.Order(u.OrderID)
 		ignored := l.fold(u, arming && !known && !l.o.Adopt && !u.OrderTimestamp.After(r.Began))
 		l.journalUpdate(u, ignored)
@@ -47,7 +48,7 @@ func (l *Lane) takeRead(r *Read) {
 	if r.Kept != nil { // of a replay: rows that did not change are not among its rows
 		doc = *r.Kept
 	}
-	doc.Missing = nil
+	doc.Missing, doc.Other = nil, nil
 	for _, o := range l.book.Orders() {
 		if r.Kept != nil && !folded[o.ID] {
 			held[o.ID] = !slices.Contains(r.Kept.Missing, o.ID) && !slices.Contains(r.Kept.Other, o.ID)
@@ -61,8 +62,8 @@ func (l *Lane) takeRead(r *Read) {
 			l.unchanged(o)
 		}
 	}
-	l.meta.LastGood = r.Began
-	l.goodReads = append(l.goodReads, r.Began)
+	l.meta.LastGood = began
+	l.goodReads = append(l.goodReads, began)
 	l.journalJSON(journal.InputRead, doc)
 	l.wholeAgain(doc.Missing)
 	l.settleUnknown(r, doc.Rows > 0 && len(doc.Missing) == 0 && doc.Unreadable == 0)
