@@ -68,7 +68,7 @@ func TestInvariant8ReplayingTheJournalGivesTheSameRows(t *testing.T) {
 			hours = market.Always()
 		}
 		o := replay.Options{Rules: func(string) *rules.Set { return c.Rules }, Decode: decode,
-			Lane: lane.Options{ChatID: "42", Hours: hours, Instruments: listOf(t, seed, start), Reasons: kite.Reason}}
+			Lane: lane.Options{Hours: hours, Instruments: listOf(t, seed, start), Reasons: kite.Reason}}
 		err = store.Reopen().ReadRows(t.Context(), func(read journal.Read) error {
 			return replay.Run(t.Context(), read, o, func(s replay.Step) error {
 				steps++

@@ -19,6 +19,7 @@ type StartDoc struct {
 	Confirm bool      `json:"confirm"`
 	Adopt   bool      `json:"adopt,omitempty"`
 	Label   string    `json:"label,omitempty"`
+	ChatID  string    `json:"chat_id,omitempty"`
 	Rules   string    `json:"rules,omitempty"`       // their version
 	Loaded  bool      `json:"instruments,omitempty"` // a list of instruments was there
 }
@@ -41,7 +42,7 @@ func (l *Lane) recordStart() {
 		return
 	}
 	l.begun = true
-	doc := StartDoc{Began: l.started, First: l.first, Mode: l.o.Mode, Confirm: l.o.Confirm, Adopt: l.o.Adopt, Label: l.o.Label, Loaded: l.loaded}
+	doc := StartDoc{Began: l.started, First: l.first, Mode: l.o.Mode, Confirm: l.o.Confirm, Adopt: l.o.Adopt, Label: l.o.Label, ChatID: l.o.ChatID, Loaded: l.loaded}
 	if l.o.Rules != nil {
 		doc.Rules = l.o.Rules.Version()
 	}

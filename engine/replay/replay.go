@@ -31,7 +31,7 @@ type Options struct {
 	// Rules are those of a version that the journal names; nil fails the replay. To see what other rules would have
 	// decided, give them for every version.
 	Rules func(version string) *rules.Set
-	// Lane are the settings that the journal does not keep: ChatID, Hours, Instruments, Reasons. The rest is
+	// Lane are the settings that the journal does not keep: Hours, Instruments, Reasons. The rest is
 	// filled from each start.
 	Lane lane.Options
 	// Decode reads the payload of an update. Source, Began and an absent Account are filled from its row.
@@ -156,7 +156,8 @@ func (r *replay) start(ctx context.Context, account string, text []byte) error {
 	}
 	l := &replayed{loaded: &gate{Instruments: r.options.Lane.Instruments, open: doc.Loaded}}
 	o := r.options.Lane
-	o.Account, o.Label, o.Mode, o.Confirm, o.Adopt, o.Instruments = account, doc.Label, doc.Mode, doc.Confirm, doc.Adopt, l.loaded
+	o.Account, o.Label, o.ChatID, o.Instruments = account, doc.Label, doc.ChatID, l.loaded
+	o.Mode, o.Confirm, o.Adopt = doc.Mode, doc.Confirm, doc.Adopt
 	if doc.Rules != "" {
 		if o.Rules = r.options.Rules(doc.Rules); o.Rules == nil {
 			return fmt.Errorf("the rules of version %s are not there", doc.Rules)
