@@ -192,7 +192,7 @@ func (d *drawer) strike(most int, point string, faults ...string) {
 			e.For = time.Second + d.some(4*time.Minute)
 		case "book stale":
 			e.For = time.Second + d.some(9*time.Second)
-		case "place hidden":
+		case "place hidden", "place lost and hidden":
 			e.For = 30 * time.Second
 		case "commit hangs":
 			e.For = time.Second + d.some(8*time.Second)
@@ -211,8 +211,8 @@ func (d *drawer) network() {
 		d.strike(1, "positions", strikes["positions"]...)
 		d.strike(1, "trades", strikes["trades"]...)
 		d.strike(2, "message", "lost")
-		if d.IntN(4) == 0 {
-			d.strike(1, "place", "hidden")
+		if d.IntN(2) == 0 {
+			d.strike(1, "place", "hidden", "lost and hidden")
 		}
 	}
 	if d.trouble.Forge {

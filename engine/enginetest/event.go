@@ -47,7 +47,7 @@ const (
 
 // Points where a strike can wait, and what can strike there.
 var strikes = map[string][]string{
-	"place":     {"lost", "hangs", "429", "5xx", "5xx done", "margin", "rejected", "hidden"},
+	"place":     {"lost", "hangs", "429", "5xx", "5xx done", "margin", "rejected", "hidden", "lost and hidden"},
 	"modify":    {"lost", "hangs", "429", "5xx", "5xx done"},
 	"cancel":    {"lost", "hangs", "429", "5xx", "5xx done"},
 	"book":      {"fails", "hangs", "429", "stale", "short"},

@@ -21,7 +21,7 @@ var explains = map[string]time.Duration{
 	"postback lost": 17 * time.Second, "postback late": 17 * time.Second, // until the next reconciliation
 	"postback reordered": time.Second,                                                                                                   // a forged one explains nothing: money moves on what the book shows
 	"place lost":         5 * time.Second, "place hangs": 12 * time.Second, "place 429": 3 * time.Second, "place 5xx": 26 * time.Second, // until its absence is proved
-	"place 5xx done": 5 * time.Second, "place hidden": 65 * time.Second,
+	"place 5xx done": 5 * time.Second, "place hidden": 65 * time.Second, "place lost and hidden": 65 * time.Second,
 	"modify lost": 6 * time.Second, "modify hangs": 13 * time.Second, "modify 429": 3 * time.Second, "modify 5xx": 6 * time.Second, "modify 5xx done": 6 * time.Second,
 	"cancel lost": 6 * time.Second, "cancel hangs": 13 * time.Second, "cancel 429": 3 * time.Second, "cancel 5xx": 6 * time.Second, "cancel 5xx done": 6 * time.Second,
 	"book fails": 6 * time.Second, "book hangs": 14 * time.Second, "book 429": 6 * time.Second, "book 5xx": 6 * time.Second, "book stale": 12 * time.Second, "book short": 12 * time.Second,

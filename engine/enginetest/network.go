@@ -119,7 +119,7 @@ func (w *world) send(r actions.Request) {
 		w.arrives(&r, out, struck)
 	}
 	switch struck.Fault {
-	case "lost", "5xx done":
+	case "lost", "lost and hidden", "5xx done":
 		w.lost(r.Call.Method)
 		out.Err, out.OrderID = &actions.Error{Class: actions.ClassAmbiguous, Message: "connection reset"}, ""
 	case "hangs":
@@ -193,7 +193,7 @@ func (w *world) arrives(r *actions.Request, out *lane.Outcome, struck Event) {
 	}
 	out.OrderID = id
 	w.changed()
-	if struck.Fault == "hidden" {
+	if struck.Fault == "hidden" || struck.Fault == "lost and hidden" {
 		w.audit.hidden[id], w.audit.hiddenTags[r.Tag()] = w.now.Add(struck.For), true
 	}
 	w.name(id, r)

@@ -45,7 +45,7 @@ func (w *world) perform(r *actions.Request, fault string) (string, *paper.APIErr
 		return id, e
 	case actions.Modify:
 		id, e := w.x.Modify(user, r.Call.Variety, r.Call.OrderID, v)
-		if e == nil {
+		if e == nil && !(w.watch.kind[id] == "SL" && p.OrderType == "LIMIT") { // a stop that hangs and is priced anew is a stop
 			w.watch.kind[id] = p.OrderType
 		}
 		return id, e

@@ -1,11 +1,13 @@
 package lane_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"backstop/actions"
+	"backstop/engine/journal"
 	"backstop/engine/lane"
 	"backstop/engine/order"
 )
@@ -288,5 +290,24 @@ func TestAForgedAveragePricesNoTrueFill(t *testing.T) {
 		if p := d.take(actions.Place).Call.Params; p.Quantity != 75 || p.TriggerPrice != 88*order.Rupee {
 			t.Errorf("confirmed before the forgery %v: a stop of %d behind %s", confirmedFirst, p.Quantity, p.TriggerPrice)
 		}
+	}
+}
+
+// A fill that came before the overnight quantities were read waits for them, and then for its trades.
+func TestWhatWaitedForOneThingAsksForTheNext(t *testing.T) {
+	d := newDesk(t, stopRule)
+	d.snap = &journal.Snapshot{} // a new account: nothing is read yet
+	d.start()
+	d.set("E1", func(u *order.Update) { u.Quantity = 150; u.FilledQuantity = 75 })
+	if b := d.postback("E1"); len(b.Reads.Trades) != 0 {
+		t.Fatalf("no role is known, and the trades are asked for: %v", b.Reads.Trades)
+	}
+	d.readBook()
+	if b := d.step(lane.Input{Positions: &lane.Positions{Began: d.now}}); !slices.Contains(b.Reads.Trades, "E1") {
+		t.Fatalf("the trades of E1 are to be read, have %+v", b.Reads)
+	}
+	d.step(lane.Input{Trades: &lane.Trades{OrderID: "E1", Rows: []order.Trade{{TradeID: "1", OrderID: "E1", Quantity: 75, Price: 110 * order.Rupee}}}})
+	if p := d.take(actions.Place).Call.Params; p.TriggerPrice != 88*order.Rupee {
+		t.Errorf("the stop is %+v", p)
 	}
 }

@@ -315,7 +315,11 @@ func (l *Lane) decideWaiting() bool {
 			l.endRun(run)
 			return true
 		}
-		if l.lacks(&run.Event, r) != "" {
+		if waits := l.lacks(&run.Event, r); waits != "" {
+			if waits != run.Waits { // what is known now shows what else is not: it must be asked for
+				run.Waits = waits
+				l.dirty.runs[id] = true
+			}
 			continue
 		}
 		l.endRun(run)
