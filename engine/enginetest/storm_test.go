@@ -53,21 +53,26 @@ func (s *storm) do(text string) {
 	}
 }
 
-// held is what the account holds in truth, and sells what live exits of Backstop's would sell.
-func (s *storm) held() (held, sells int64) {
+// held is what the account holds in truth, and what live stops and targets of Backstop's would sell.
+func (s *storm) held() (held, stops, targets int64) {
 	for _, row := range s.p.broker.Rows() {
 		held += order.SignOf(row.TransactionType) * row.FilledQuantity
-		if actions.IsTag(row.Tag) && !row.Status.Terminal() {
-			sells -= order.SignOf(row.TransactionType) * (row.Quantity - row.FilledQuantity)
+		rest := order.SignOf(row.TransactionType) * (row.Quantity - row.FilledQuantity)
+		switch {
+		case !actions.IsTag(row.Tag) || row.Status.Terminal():
+		case row.OrderType == "LIMIT":
+			targets -= rest
+		default:
+			stops -= rest
 		}
 	}
-	return held, sells
+	return held, stops, targets
 }
 
 // one draws what happens next.
 func (s *storm) one() {
 	draw := func(label string, of ...string) string { return rapid.SampledFrom(of).Draw(s.T, label) }
-	switch draw("what", "enter", "sell", "answer", "answer", "answer", "tick", "tick", "reads", "crash", "word", "word", "hit", "read") {
+	switch draw("what", "enter", "sell", "answer", "answer", "answer", "tick", "tick", "reads", "crash", "word", "word", "hit", "read", "folder") {
 	case "enter":
 		s.n++
 		s.do(fmt.Sprintf("book\nE%d BUY 10 LIMIT 100 COMPLETE", s.n))
@@ -75,7 +80,7 @@ func (s *storm) one() {
 			s.do(fmt.Sprintf("update E%d", s.n))
 		}
 	case "sell": // so much that it can't be too much, whatever is on its way
-		if held, _ := s.held(); held >= 4 {
+		if held, _, _ := s.held(); held >= 4 {
 			s.n++
 			s.do(fmt.Sprintf("book\nX%d SELL 2 LIMIT 101 COMPLETE", s.n))
 		}
@@ -90,13 +95,20 @@ func (s *storm) one() {
 		s.do("reads " + draw("readings", "good", "good", "short without=E1", "empty", "failing"))
 	case "crash":
 		s.do("crash")
-		s.do("restart")
+		s.do("restart adopt")
 	case "hit": // the price falls through a stop
 		if ids := s.stops(); len(ids) > 0 {
 			s.do("book\n" + draw("stop", ids...) + draw("as far as", " COMPLETE", " OPEN filled=1"))
 		}
 	case "read":
 		s.do("read")
+	case "folder": // a backup is made, or restored, or all is lost
+		if which := draw("folder", "backup", "backup", "restart backup adopt", "restart lost adopt"); which == "backup" {
+			s.do("backup")
+		} else {
+			s.do("crash")
+			s.do(which)
+		}
 	case "word":
 		s.word(draw)
 	}
@@ -116,7 +128,7 @@ func (s *storm) stops() []string {
 // fills lets the market take what hangs at it: protected MARKET orders.
 func (s *storm) fills() {
 	for _, id := range s.stops() {
-		if row, _ := s.p.broker.Row(id); row.OrderType == "LIMIT" || row.Status == order.StatusOpen {
+		if row, _ := s.p.broker.Row(id); row.Status == order.StatusOpen && row.Price != 150*order.Rupee {
 			s.do("book\n" + id + " COMPLETE")
 		}
 	}
@@ -137,7 +149,7 @@ func (s *storm) answer(how string) {
 		s.do("answer taken" + id)
 		s.p.pending = s.p.pending[1:] // and nobody ever hears of it: the call hangs until the process dies
 		s.do("crash")
-		s.do("restart")
+		s.do("restart adopt")
 	case how == "margin", how == "processing", s.overdue(r):
 		s.do("answer ok" + id)
 	default:
@@ -228,6 +240,13 @@ func (s *storm) failed() []string {
 	return sorted(names)
 }
 
+const stormTarget = `
+  - name: target
+    on: [partial_fill, fill]
+    when: order.role == "entry"
+    then:
+      - place_target: { price: profit(50) }`
+
 // TestInvariant2NoWordOfAPersonPlacesASecondOrder: whatever the broker answers, whatever the readings show and whatever
 // a person says of it, no tag is ever on two orders, and when all is calm and what failed was tried again the stops
 // that live cover what is held, no more and no less, and nothing is on its way.
@@ -245,15 +264,19 @@ func TestInvariant2NoWordOfAPersonPlacesASecondOrder(t *testing.T) {
 		})
 		defer p.close()
 		s := &storm{T: r, p: p}
-		s.do("rules\n" + stormRules)
+		rules := stormRules
+		targets := rapid.Bool().Draw(r, "targets")
+		if targets {
+			rules += stormTarget
+		}
+		s.do("rules\n" + rules)
 		for range rapid.IntRange(3, 25).Draw(r, "steps") {
 			s.one()
 		}
 		s.calm()
-		held, sells := s.held()
-		if held != sells {
+		if held, stops, limits := s.held(); held != stops || targets && held != limits || !targets && limits != 0 {
 			s.do("state")
-			s.Fatalf("held %d, live stops sell %d\n%s", held, sells, strings.Join(s.story, "\n"))
+			s.Fatalf("held %d, live stops sell %d, live targets %d\n%s", held, stops, limits, strings.Join(s.story, "\n"))
 		}
 		for id, req := range p.requests {
 			if !req.State.Final() {

@@ -86,6 +86,7 @@ func (p *player) end() error {
 func (p *player) restore(commits []journal.Commit) error {
 	p.folder++
 	p.commits = nil
+	p.remember(commits)
 	store, err := p.shelf(fmt.Sprintf("data%d", p.folder))
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"backstop/actions"
+	"backstop/engine/journal"
 	"backstop/engine/lane"
 	"backstop/engine/order"
 )
@@ -28,6 +29,21 @@ type teller struct {
 func newTeller() teller {
 	return teller{names: map[string]string{}, kinds: map[string]int{}, requests: map[string]*actions.Request{},
 		actions: map[string]*actions.Action{}, told: map[string]bool{}}
+}
+
+// remember begins anew with what these commits wrote; names stay.
+func (t *teller) remember(commits []journal.Commit) {
+	t.told = map[string]bool{}
+	clear(t.requests)
+	clear(t.actions)
+	for i := range commits {
+		for _, r := range commits[i].Requests {
+			t.requests[r.ID] = &r
+		}
+		for _, a := range commits[i].Actions {
+			t.actions[a.ID] = &a
+		}
+	}
 }
 
 // say adds a line under the time that it happened at.

@@ -398,12 +398,10 @@ func (p *player) followRestart(w words, _ []string) error {
 	p.o.Adopt = w.has("adopt")
 	switch {
 	case w.has("lost"):
-		p.told = map[string]bool{} // the new folder tells everything anew
 		if err := p.restore(nil); err != nil {
 			return err
 		}
 	case w.has("backup"):
-		p.told = map[string]bool{}
 		if err := p.restore(p.backup); err != nil {
 			return err
 		}

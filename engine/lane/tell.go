@@ -171,25 +171,31 @@ func quantityText(r *actions.Request) string {
 
 // tellFailed tells an action or request that failed for good.
 func (l *Lane) tellFailed(a *actions.Action, r *actions.Request, e *actions.Error) {
-	what, key, cause := "", order.Key{}, ""
+	what, key, group, cause := "", order.Key{}, "", ""
 	switch {
 	case r != nil:
-		what, key, cause = fmt.Sprintf("%s for %s", r.Call.Method, r.For), r.Key, r.ID
+		what, key, group, cause = fmt.Sprintf("%s for %s", r.Call.Method, r.For), r.Key, r.Group, r.ID
+		if s, ok := l.slots[r.Slot]; ok {
+			group = s.Group
+		}
 	case a != nil:
 		what, cause = fmt.Sprintf("%s of %s", a.Type, a.Rule), a.ID
-		key, _ = l.placeOf(a)
+		key, group = l.placeOf(a)
 	}
 	text := fmt.Sprintf("FAILED %s %s (%s): %s", what, key.Tradingsymbol, l.o.Account, sentence(e.Message))
-	if g := l.openGroup(key); g != nil {
+	if g := l.openGroup(key, group); g != nil {
 		text += fmt.Sprintf(". Open %d, covered %d", g.Open(), g.Covered())
 	}
 	l.say("failed "+cause, text+". "+sentence(e.Hint), sayOnce)
 }
 
-// openGroup is the oldest open group of a place.
-func (l *Lane) openGroup(k order.Key) *order.Group {
+// openGroup is a group of a place where it is open, else the oldest open one.
+func (l *Lane) openGroup(k order.Key, id string) *order.Group {
 	if k.Tradingsymbol == "" {
 		return nil
+	}
+	if g := l.group(order.Claimed, k, id); g != nil && g.Open() > 0 {
+		return g
 	}
 	for _, g := range l.book.Holding(order.Claimed, k).Groups {
 		if g.Open() > 0 {

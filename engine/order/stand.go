@@ -74,18 +74,46 @@ func met(history []mark, at time.Time) int64 {
 }
 
 // cover spreads the live exits over the open groups: ours over their own, adopted ones over the group that they
-// belong to, then the oldest. A stop and a target may stand before the same quantity: only one of them fills.
+// belong to, then over what has no exit of ours, then over the oldest. A stop and a target may stand before the same
+// quantity: only one of them fills.
 func (b *Book) cover(h *Holding) {
-	type shelf struct {
-		group string
-		role  Role
-	}
 	used := map[shelf]int64{} // what adopted exits of a role cover already
 	for _, o := range h.alive {
-		remaining, role, sign := o.Seen(h.layer).Remaining(), h.roles[o.ID], o.Sign()
-		if remaining == 0 || !role.IsExit() {
-			continue
+		if o.behindGroup() {
+			b.coverBy(h, o, used)
 		}
+	}
+	for _, o := range h.alive {
+		if !o.behindGroup() {
+			b.coverBy(h, o, used)
+		}
+	}
+}
+
+// shelf is where adopted exits of a role stand before a group.
+type shelf struct {
+	group string
+	role  Role
+}
+
+// behindGroup says whether Backstop placed the order behind one group.
+func (o *Order) behindGroup() bool { return o.Link != nil && o.Link.Group != "" }
+
+// uncovered is what of a group no live exit of ours with a role like this one stands before.
+func (g *Group) uncovered(role Role) int64 {
+	n := g.Open()
+	for _, c := range g.Live {
+		if c.Linked && (c.Role == RoleTarget) == (role == RoleTarget) {
+			n -= c.Quantity
+		}
+	}
+	return max(0, n)
+}
+
+// coverBy spreads one live exit.
+func (b *Book) coverBy(h *Holding, o *Order, used map[shelf]int64) {
+	remaining, role, sign := o.Seen(h.layer).Remaining(), h.roles[o.ID], o.Sign()
+	if remaining > 0 && role.IsExit() {
 		behind := int64(0) // the open quantity that it could reduce
 		put := func(g *Group, n int64, linked bool) {
 			behind += g.Open()
@@ -100,13 +128,13 @@ func (b *Book) cover(h *Holding) {
 				remaining -= n
 				g.Live = append(g.Live, Cover{o.ID, role, n, linked})
 			}
-			if g.ByOrder[o.ID] == 0 && (n > 0 || h.member[o.ID] == g.ID) {
+			if g.ByOrder[o.ID] == 0 && (n > 0 || h.member[o.ID] == g.ID) && !slices.Contains(g.standing, o.ID) {
 				g.standing = append(g.standing, o.ID)
 			}
 			h.covered = append(h.covered, g)
 			h.change(g)
 		}
-		if o.Link != nil && o.Link.Group != "" {
+		if o.behindGroup() {
 			if g := h.byID[o.Link.Group]; g != nil {
 				put(g, min(remaining, g.Open()), !o.Link.Loose)
 			}
@@ -119,6 +147,12 @@ func (b *Book) cover(h *Holding) {
 			own := h.byID[h.member[o.ID]]
 			if own != nil && own.Sign == -sign {
 				adopt(own)
+			}
+			for _, g := range h.open {
+				if n := min(remaining, g.uncovered(role)-used[shelf{g.ID, role}]); g != own && g.Sign == -sign && n > 0 {
+					used[shelf{g.ID, role}] += n
+					put(g, n, o.Link != nil)
+				}
 			}
 			for _, g := range h.open {
 				if remaining == 0 {
