@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"flag"
 	"fmt"
 	"strings"
 	"testing"
@@ -106,6 +107,7 @@ func (s *storm) one() {
 		if which := draw("folder", "backup", "backup", "restart backup adopt", "restart lost adopt"); which == "backup" {
 			s.do("backup")
 		} else {
+			s.do("reads good") // a journal that knows nothing can't tell a short book from a whole one
 			s.do("crash")
 			s.do(which)
 		}
@@ -252,6 +254,11 @@ const stormTarget = `
 // that live cover what is held, no more and no less, and nothing is on its way.
 func TestInvariant2NoWordOfAPersonPlacesASecondOrder(t *testing.T) {
 	t.Parallel()
+	if seed := flag.Lookup("rapid.seed"); seed.Value.String() == "0" { // the same storms in every run; -rapid.seed and -rapid.checks bring others
+		if err := flag.Set("rapid.seed", "20261123"); err != nil {
+			t.Fatal(err)
+		}
+	}
 	rapid.Check(t, func(r *rapid.T) {
 		folders := map[string]*memory.Store{}
 		p := newPlayer(func(folder string) (journal.Store, error) {
