@@ -263,7 +263,7 @@ func (l *Lane) unprotectedAfter() time.Duration {
 func (l *Lane) observeOrphans(k order.Key, h *order.Holding) {
 	orphan := map[string]bool{}
 	for _, id := range h.Orphans {
-		if o, ok := l.book.Order(id); ok && (o.Link == nil || o.Link.Slot == "") && (!o.Baseline || strayTag(o) != "") {
+		if o, ok := l.book.Order(id); ok && (o.Link == nil || o.Link.Slot == "" || l.cancelRefused(o)) && (!o.Baseline || strayTag(o) != "") {
 			orphan[id] = true
 		}
 	}
@@ -281,6 +281,12 @@ func (l *Lane) observeOrphans(k order.Key, h *order.Holding) {
 		}
 		l.say(cause, l.orphanText(id), sayAgain)
 	}
+}
+
+// cancelRefused says whether the order's slot wants it cancelled and the broker refused that for good.
+func (l *Lane) cancelRefused(o *order.Order) bool {
+	s, ok := l.slots[o.Link.Slot]
+	return ok && s.Blocked == mark(actions.Cancel, o.ID, actions.Params{})
 }
 
 // observeSurplus takes back at once what was exited beyond the position, when a book reading shows it. What is

@@ -119,7 +119,11 @@ func (l *Lane) mayRetry(r *actions.Request) string {
 		}
 		return ""
 	}
-	if g := l.group(order.Confirmed, s.Key, s.Group); g == nil || g.Open() == 0 {
+	if r.Call.Method == actions.Cancel { // a flat position is why
+		if o, known := l.book.Order(r.Call.OrderID); !known || o.Seen(order.Confirmed).Terminal() {
+			return "the order that it was about has ended"
+		}
+	} else if g := l.group(order.Confirmed, s.Key, s.Group); g == nil || g.Open() == 0 {
 		return "the position is flat"
 	}
 	switch {
