@@ -18,8 +18,9 @@ func explainCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explain ID",
 		Short: "Say why something was or was not done",
-		Long: `Explain takes the id of a decision and shows each part of its condition with its value; or an order id, and shows one
-page from the raw updates to the broker's answer; or the id of an action or a request. --words lists all that
+		Long: `Explain takes the id of a decision and shows each part of its condition with its value, and what would have had to
+differ where it did not match; or an order id, and shows one page from the raw updates to the broker's answer, with why
+nothing happened for each rule that listened; or the id of an action or a request. --words lists all that
 rules can say: words, functions, kinds, fields and actions. It reads the store beside a running service.`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if words {
@@ -159,9 +160,16 @@ func (p *program) explainDecision(ctx context.Context, r *record, id string, asJ
 		out.line("  why not: %s", printable(whyNot(d.Why, string(d.Event))))
 	}
 	if d.Explain != nil && d.Explain.Source != "" {
-		out.line("  when:")
+		head := "  when:"
+		if !d.Matched { // what came before it was true, what comes after it was not evaluated
+			head = "  the first part of when that was not true:"
+		}
+		out.line("%s", head)
 		for line := range strings.SplitSeq(strings.TrimRight(d.Explain.String(), "\n"), "\n") {
 			out.line("    %s", printable(line))
+		}
+		if d.Explain.Needed != "" {
+			out.line("  it would have matched with: %s", out.warn(printable(d.Explain.Needed)))
 		}
 	}
 	for _, id := range d.Actions {

@@ -11,6 +11,7 @@ import (
 	"backstop/actions"
 	"backstop/engine/journal"
 	"backstop/engine/order"
+	"backstop/rules"
 )
 
 // query asks for the row with this id.
@@ -58,6 +59,7 @@ func (p *program) explainOrder(ctx context.Context, r *record, id string, asJSON
 	if len(events) == 0 {
 		out.line("  nothing: no event")
 	}
+	p.whyNothing(orders, inputs, events, len(requests))
 	others := slices.DeleteFunc(requests, func(x actions.Request) bool { return shown[x.ActionID] })
 	if len(others) > 0 {
 		out.line("%s", out.bold("what Backstop did with this order"))
@@ -115,7 +117,11 @@ func (p *program) orderEvent(ctx context.Context, r *record, e *journal.Event, s
 	}
 	for _, d := range e.Decisions {
 		if !d.Matched {
-			p.out.line("    %s", p.out.faint(d.Rule+": "+printable(whyNot(d.Why, string(e.Kind)))))
+			why := whyNot(d.Why, string(e.Kind))
+			if needed := neededOf(&d); needed != "" {
+				why += " (" + needed + ")"
+			}
+			p.out.line("    %s", p.out.faint(d.Rule+": "+printable(why)))
 			continue
 		}
 		p.out.line("    %s %s", p.out.good("match"), d.Rule)
@@ -131,6 +137,63 @@ func (p *program) orderEvent(ctx context.Context, r *record, e *journal.Event, s
 		}
 	}
 	return nil
+}
+
+// neededOf is what would have had to differ for a decision, "" where that is not kept.
+func neededOf(d *journal.Decision) string {
+	var x rules.Explanation
+	if d.Matched || json.Unmarshal(d.Explain, &x) != nil {
+		return ""
+	}
+	return x.Needed
+}
+
+// whyNothing says in one place why nothing was done with an order.
+func (p *program) whyNothing(orders []journal.OrderRow, inputs []journal.Input, events []journal.Event, requests int) {
+	if requests > 0 || slices.ContainsFunc(events, func(e journal.Event) bool {
+		return slices.ContainsFunc(e.Decisions, func(d journal.Decision) bool { return d.Matched })
+	}) {
+		return
+	}
+	out := p.out
+	out.line("%s", out.bold("why nothing happened"))
+	ignored := 0
+	for _, in := range inputs {
+		if in.Ignored != "" {
+			ignored++
+		}
+	}
+	if len(events) == 0 {
+		switch {
+		case len(orders) > 0 && baseline(orders[0]):
+			out.line("  it was in the book before Backstop first began to watch this account: such orders are left alone (the setting adopt: today acts on them)")
+		case len(inputs) > 0 && ignored == len(inputs):
+			out.line("  every update of it was ignored: the reasons stand above")
+		default:
+			out.line("  no update of it told something new")
+		}
+		return
+	}
+	heard := false
+	for i := range events {
+		for _, d := range events[i].Decisions {
+			heard = true
+			why := whyNot(d.Why, string(events[i].Kind))
+			if needed := neededOf(&d); needed != "" {
+				why += ": " + needed
+			}
+			out.line("  %s, on %s: %s", d.Rule, events[i].Kind, printable(why))
+		}
+	}
+	if !heard {
+		out.line("  no rule listens to what happened to it")
+	}
+}
+
+// baseline says whether an order was there before the first arming.
+func baseline(row journal.OrderRow) bool {
+	var o order.Order
+	return json.Unmarshal(row.Doc, &o) == nil && o.Baseline
 }
 
 // actionsOf are the ids of a decision's actions: those of then, and those of on_error that were begun.
@@ -177,12 +240,25 @@ func (p *program) orderObject(ctx context.Context, r *record, id string, events 
 	if page.Decisions, err = read("decisions", of); err != nil {
 		return err
 	}
+	for i, raw := range page.Decisions { // each whole: with the values of its condition
+		var row struct {
+			ID string `json:"id"`
+		}
+		var whole json.RawMessage
+		if json.Unmarshal(raw, &row) == nil && r.get(ctx, "decisions/"+row.ID, nil, &whole) == nil {
+			page.Decisions[i] = whole
+		}
+	}
 	if page.Requests, err = read("requests", of); err != nil {
 		return err
 	}
 	for _, e := range slices.Backward(events) {
 		for _, d := range e.Decisions {
-			for _, id := range d.Actions {
+			ids, err := r.actionsOf(ctx, e.OrderID, &d)
+			if err != nil {
+				return err
+			}
+			for _, id := range ids {
 				var row struct {
 					Requests []string `json:"requests"`
 				}

@@ -34,7 +34,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"code": code, "ports": ports, "ask": ask, "until": until, "sql": runSQL, "keep": keep,
+			"code": code, "take": take, "ports": ports, "ask": ask, "until": until, "sql": runSQL, "keep": keep,
 		},
 	})
 }
@@ -57,6 +57,15 @@ func code(ts *testscript.TestScript, neg bool, args []string) {
 	if got != want {
 		ts.Fatalf("exit code %d, want %d", got, want)
 	}
+}
+
+// take is `take NAME PATTERN`: it sets the variable to what the pattern's group matches in the last standard output.
+func take(ts *testscript.TestScript, neg bool, args []string) {
+	found := regexp.MustCompile("(?m)" + args[1]).FindStringSubmatch(ts.ReadFile("stdout"))
+	if len(found) < 2 {
+		ts.Fatalf("no match for %s", args[1])
+	}
+	ts.Setenv(args[0], found[1])
 }
 
 // TestDemoRulesAreTheShippedOnes keeps the embedded copy and the file that a first user gets the same.

@@ -17,18 +17,10 @@ import (
 // Update plays the tests and rewrites each expectation that is not met to what happens, in place: what is met, how
 // the file is laid out and its comments stay. It says how many it rewrote.
 func (f *File) Update(set *rules.Set, o Options) (int, error) {
-	e := &editor{lines: f.reader.lines}
-	o.Coverage = nil
-	o.update = func(st *step, h *happened, v *verdict) {
-		if st.expects && !v.good() {
-			e.step(st, h, v)
-		}
-	}
-	f.Run(set, o)
-	if e.count == 0 {
+	text, count := f.Rewritten(set, o)
+	if count == 0 {
 		return 0, nil
 	}
-	text := e.apply()
 	if bytes.Contains(f.src, []byte("\r\n")) {
 		text = strings.ReplaceAll(text, "\n", "\r\n")
 	}
@@ -39,7 +31,20 @@ func (f *File) Update(set *rules.Set, o Options) (int, error) {
 	if err := os.WriteFile(f.Path, []byte(text), info.Mode().Perm()); err != nil {
 		return 0, fmt.Errorf("tests: %w", err)
 	}
-	return e.count, nil
+	return count, nil
+}
+
+// Rewritten is the text of the file as Update would leave it, and how many expectations it rewrote.
+func (f *File) Rewritten(set *rules.Set, o Options) (string, int) {
+	e := &editor{lines: f.reader.lines}
+	o.Coverage = nil
+	o.update = func(st *step, h *happened, v *verdict) {
+		if st.expects && !v.good() {
+			e.step(st, h, v)
+		}
+	}
+	f.Run(set, o)
+	return e.apply(), e.count
 }
 
 // editor collects changes of a text; no two of them touch.
