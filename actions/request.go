@@ -61,6 +61,7 @@ type Request struct {
 	Since    time.Time  `json:"since,omitzero"`
 	Chain    int        `json:"chain,omitempty"`
 	Whole    int64      `json:"whole,omitempty"` // of a slice: the quantity that the rule asked for
+	Anew     *Params    `json:"anew,omitempty"`  // of a cancel: what is placed in the order's stead once it has ended; Quantity is its total
 
 	Stands Standing `json:"stands,omitzero"` // what confirmed must have reached before it is released
 	// Absent counts the good book reads since Ended that held every known order and not this one's tag.

@@ -193,6 +193,8 @@ func (l *Lane) sitesOf(run *run, step *rules.Step) []site {
 	tag := ""
 	if g := l.group(order.Claimed, run.Event.Key, run.Event.Group); g != nil {
 		tag = g.Tag
+	} else if o, ok := l.book.Order(run.Event.OrderID); ok {
+		tag = o.GroupTag()
 	}
 	var out []site
 	for _, k := range l.book.Keys() {
@@ -207,6 +209,9 @@ func (l *Lane) sitesOf(run *run, step *rules.Step) []site {
 			case rules.OfGroup:
 				return group != "" && group == run.Event.Group && k == run.Event.Key
 			case rules.OfTag:
+				if o, ok := l.book.Order(orderID); ok && o.GroupTag() == tag {
+					return tag != ""
+				}
 				g, ok := h.Group(group)
 				return tag != "" && ok && g.Tag == tag
 			}

@@ -329,3 +329,39 @@ func TestModifyOrderOfAStopMovesItsSlot(t *testing.T) {
 	d.wait(time.Minute)
 	d.none() // it stays there
 }
+
+func TestAnOrderThatWasModifiedTwentyTimesIsReplacedAndItsGroupGoesOn(t *testing.T) {
+	d := newDesk(t, `
+version: 1
+rules:
+  - name: chase
+    on: [open, modified, partial_fill]
+    when: order.role == "entry"
+    then: [modify_order: { price: order.price + 0.05 }]
+    on_error: [telegram: "${error.message}"]
+`)
+	d.opened("E1")
+	for range 20 {
+		d.accept(d.take(actions.Modify), "E1")
+	}
+	d.set("E1", func(u *order.Update) { u.FilledQuantity = 25; u.AveragePrice = u.Price })
+	c := d.take(actions.Cancel)
+	d.apply(c, "E1")
+	d.restart(time.Second) // in the middle: the answer is lost, the book shows it
+	d.wait(5 * time.Second)
+	r := d.take(actions.Place)
+	if p := r.Call.Params; p.Quantity != 50 || p.TransactionType != "BUY" || p.Price != order.Rupee*12105/100 || !actions.IsTag(p.Tag) {
+		t.Fatalf("placed %+v", p)
+	}
+	d.apply(r, "N1")
+	d.set("N1", filled(50))
+	d.step(lane.Input{Outcome: &lane.Outcome{RequestID: r.ID, Attempt: r.Attempts, OrderID: "N1"}})
+	d.wait(3 * time.Second)
+	var open []int64
+	for _, g := range d.lane.View().Groups {
+		open = append(open, g.Open)
+	}
+	if !slices.Equal(open, []int64{75}) {
+		t.Errorf("groups of %v", open)
+	}
+}

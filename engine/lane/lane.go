@@ -23,7 +23,8 @@ type Lane struct {
 	flats    map[string]bool // groups that were told flat, by cause
 	recorded map[string]bool // versions of the rules that the journal knows
 	memory   map[string]any  // state.*; never changed in place
-	past     []*happened     // what some rule looks back for, oldest first
+	pastIDs  map[string]bool
+	past     []*happened // what some rule looks back for, oldest first
 	clocks   map[string]*clock
 	freeze   map[string]int64 // limits of one order that refusals named, by underlying
 	dirty    dirty
@@ -32,8 +33,11 @@ type Lane struct {
 	needs    rules.Reads
 	remember map[order.Kind]time.Duration
 	furthest time.Duration // the longest of them
-	staleAt  time.Time     // when orders are looked at for news again
-	due      time.Time     // the next moment of a schedule; zero: not worked out
+	recents  []rules.Recent
+	dayKinds map[order.Kind]bool // on which some rule reads the day
+	timed    bool                // some rule has for
+	staleAt  time.Time           // when orders are looked at for news again
+	due      time.Time           // the next moment of a schedule; zero: not worked out
 
 	// Indexes over the above, so that a step costs what changed and not what the day holds.
 	open      map[string]bool         // requests that are not final
@@ -82,7 +86,7 @@ func New(o Options, snap *journal.Snapshot, now time.Time) (*Lane, error) {
 		requests: map[string]*actions.Request{}, actions: map[string]*actions.Action{}, told: map[string]*told{},
 		fired: map[string]time.Time{}, dirty: newDirty(), asked: map[string]time.Time{}, links: map[string]string{}, flats: map[string]bool{}, recorded: map[string]bool{},
 		open: map[string]bool{}, ahead: map[string]bool{}, cancelled: map[string]bool{}, hot: map[order.Key]bool{}, lasting: map[order.Key]time.Time{}, waits: map[string]bool{}, unheard: map[string]time.Time{},
-		idle: map[string]bool{}, byPlace: map[order.Key][]string{}, strays: map[order.Key][]string{}, memory: map[string]any{}, clocks: map[string]*clock{}, freeze: map[string]int64{}}
+		idle: map[string]bool{}, byPlace: map[order.Key][]string{}, strays: map[order.Key][]string{}, memory: map[string]any{}, clocks: map[string]*clock{}, freeze: map[string]int64{}, pastIDs: map[string]bool{}}
 	l.shown, l.loaded = map[string]uint64{}, o.Instruments != nil && o.Instruments.Loaded()
 	l.useRules(o.Rules)
 	if snap != nil {

@@ -30,11 +30,25 @@ const happenedMost = 10_000
 // useRules takes a set of rules, and what follows from it alone.
 func (l *Lane) useRules(set *rules.Set) {
 	l.o.Rules = set
+	l.recents, l.dayKinds, l.timed = nil, map[order.Kind]bool{}, false
 	l.needs, l.remember, l.furthest, l.due, l.staleAt = rules.Reads{}, nil, 0, time.Time{}, time.Time{}
 	if set == nil {
 		return
 	}
 	l.needs, l.remember = set.Needs(), set.Remember()
+	for _, r := range set.Rules() {
+		l.timed = l.timed || r.For > 0
+		for _, c := range r.Recents {
+			if !slices.Contains(l.recents, c) {
+				l.recents = append(l.recents, c)
+			}
+		}
+		if r.Reads.Day {
+			for _, k := range r.On {
+				l.dayKinds[k] = true
+			}
+		}
+	}
 	for _, within := range l.remember {
 		l.furthest = max(l.furthest, within)
 	}
@@ -42,9 +56,10 @@ func (l *Lane) useRules(set *rules.Set) {
 
 // keepEvent remembers an event for as long as some rule looks back for its kind.
 func (l *Lane) keepEvent(e *order.Event) {
-	if l.remember[e.Kind] == 0 || slices.ContainsFunc(l.past, func(h *happened) bool { return h.ID == e.ID }) {
+	if l.remember[e.Kind] == 0 || l.pastIDs[e.ID] {
 		return
 	}
+	l.pastIDs[e.ID] = true
 	h := &happened{e.ID, e.Kind, l.meta.Now, e.OrderID, e.Group, e.Key, e.Status, e.Filled}
 	l.past = append(l.past, h)
 	l.dirty.past[h.ID] = h
@@ -75,6 +90,7 @@ func (l *Lane) dropEvents(drop func(i int) bool, any bool) {
 	for i, h := range l.past {
 		if drop(i) {
 			l.dirty.past[h.ID] = nil
+			delete(l.pastIDs, h.ID)
 		} else {
 			kept = append(kept, h)
 		}
@@ -101,29 +117,28 @@ func (l *Lane) before(e *order.Event, a *rules.After) bool {
 
 // recentWords counts what recent() asks for.
 func (l *Lane) recentWords(k order.Key) map[string]int {
-	if len(l.remember) == 0 {
+	if len(l.recents) == 0 {
 		return nil
 	}
-	out := map[string]int{}
-	for _, r := range l.o.Rules.Rules() {
-		for _, c := range r.Recents {
-			name := c.String()
-			if _, counted := out[name]; counted {
-				continue
-			}
-			out[name] = 0
-			for _, h := range l.past {
-				if h.Kind == c.Kind && l.meta.Now.Sub(h.At) <= c.Within && (!c.BySymbol || h.Key.Instrument() == k.Instrument()) {
-					out[name]++
-				}
+	out := make(map[string]int, len(l.recents))
+	for _, c := range l.recents {
+		n := 0
+		for _, h := range l.past {
+			if h.Kind == c.Kind && l.meta.Now.Sub(h.At) <= c.Within && (!c.BySymbol || h.Key.Instrument() == k.Instrument()) {
+				n++
 			}
 		}
+		out[c.String()] = n
 	}
 	return out
 }
 
 // setMemory writes what a set says.
-func (l *Lane) setMemory(a *actions.Action, args rules.Args) {
+func (l *Lane) setMemory(a *actions.Action, args rules.Args, dry bool) {
+	if dry && l.o.Mode != DryRun { // others may live by it
+		l.setAction(a, actions.Planned, actions.WhyDryRun)
+		return
+	}
 	next := make(map[string]any, len(l.memory)+1)
 	for name, v := range l.memory {
 		next[name] = v

@@ -159,6 +159,10 @@ func (l *Lane) modifyOrder(run *run, s site, a *actions.Action, args rules.Args,
 	if p.OrderType == "MARKET" || p.OrderType == "SL-M" {
 		p.MarketProtection = -1
 	}
+	if l.modifications(o.ID) >= modificationsMost {
+		l.replaceOrder(run, a, o, p, dry)
+		return
+	}
 	r := &actions.Request{ID: actions.ID("modify order", a.ID), Account: l.o.Account, ActionID: a.ID, For: a.Rule, Key: o.Key(), Since: run.Since,
 		Call: actions.Call{Method: actions.Modify, Variety: variety(row), OrderID: o.ID, Params: p}, Priority: priority, OrderID: o.ID,
 		Created: l.meta.Now, Stands: run.Stands}

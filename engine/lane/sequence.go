@@ -196,7 +196,7 @@ func (l *Lane) begin(run *run, rule *rules.Rule, step *rules.Step, a *actions.Ac
 	case "place_order":
 		l.placeOrder(run, s, a, args, dry)
 	case "set":
-		l.setMemory(a, args)
+		l.setMemory(a, args, dry)
 	case "pause":
 		l.pause(a, dry)
 	case "telegram":
@@ -444,6 +444,7 @@ func (l *Lane) refreshAction(a *actions.Action) {
 		l.changeAction(a, state, why)
 		return
 	}
+	l.placeAnew(a)
 	var states []actions.State
 	var whys []string
 	for _, id := range a.Requests {

@@ -240,6 +240,7 @@ func (l *Lane) restoreDoc(d journal.Doc) error {
 	case docPast:
 		h := &happened{}
 		l.past = append(l.past, h)
+		l.pastIDs[d.ID] = true
 		return json.Unmarshal(d.Body, h)
 	case docFreeze:
 		var n int64

@@ -56,6 +56,9 @@ func (l *Lane) since(e *order.Event, r *rules.Rule) time.Time {
 
 // recheck looks again at what waits by `for` in the event's group: a condition that is false in between cancels it.
 func (l *Lane) recheck(e *order.Event) {
+	if !l.timed {
+		return
+	}
 	for _, id := range sortedKeys(l.runs) {
 		run := l.runs[id]
 		if run.Waits != whyFor || run.Event.ID == e.ID || !sameGroup(&run.Event, e) {

@@ -29,7 +29,7 @@ func (l *Lane) words(e *order.Event, r *run) *rules.Words {
 	w.Event.Order, w.Event.Group = w.Order, w.Group
 	l.placeWords(w, e.Key)
 	w.State = l.memory
-	if l.needs.Day && l.book.OvernightKnown() {
+	if l.dayKinds[e.Kind] && l.book.OvernightKnown() {
 		w.Day = l.dayWords()
 	}
 	if r != nil {
@@ -118,6 +118,9 @@ func (l *Lane) orderWords(o *order.Order) rules.OrderWords {
 	}
 	w := rowWords(&row)
 	w.RemainingQuantity = int(o.Seen(order.Claimed).Remaining())
+	if o.Link != nil && o.Link.Tag != "" {
+		w.Tag = o.Link.Tag // what the rule that placed it called it; at the broker stands Backstop's own
+	}
 	w.Age = age(l.meta.Now, o.FirstSeen)
 	if row.Status == order.StatusRejected || row.Status == order.StatusCancelled {
 		w.Reason, w.Hint = l.reason(&row)

@@ -47,7 +47,7 @@ type use struct {
 func (h *Holding) useOf(f filled) use {
 	s, row := f.Seen(h.layer), f.Row()
 	average, told := f.Average(h.layer)
-	return use{f.at, f.id, f.Order.behind(), s.Row.FilledQuantity, f.Sign(), average, told, f.groupTag(), row.ParentOrderID, s.Row.OrderType, f.Link}
+	return use{f.at, f.id, f.Order.behind(), s.Row.FilledQuantity, f.Sign(), average, told, f.GroupTag(), row.ParentOrderID, s.Row.OrderType, f.Link}
 }
 
 // use uses up the fill that has the next turn.

@@ -249,7 +249,7 @@ func (b *Book) claimedRole(h *Holding, o *Order, sign int64) (Role, *Group) {
 		}
 		return h.typeRole(o, true), g
 	}
-	if tag := o.groupTag(); tag != "" {
+	if tag := o.GroupTag(); tag != "" {
 		for _, g := range h.open {
 			if g.Tag == tag && g.Open() > 0 && g.Sign == -sign {
 				return h.typeRole(o, true), g
@@ -325,15 +325,20 @@ func (h *Holding) dropFlat() {
 // enter opens a group or joins the open one with the same tag.
 func (h *Holding) enter(o *Order, sign, quantity int64, average Price, told bool) {
 	var g *Group
-	if tag := o.groupTag(); tag != "" {
+	if tag := o.GroupTag(); tag != "" {
 		for _, have := range h.open {
 			if have.Tag == tag && have.Sign == sign && have.Open() > 0 {
 				g = have
 			}
 		}
 	}
+	if o.Link != nil && o.Link.Group != "" { // it goes on with an order of that group
+		if have := h.byID[o.Link.Group]; have != nil && have.Sign == sign && have.Open() > 0 {
+			g = have
+		}
+	}
 	if g == nil {
-		g = &Group{ID: o.ID, Key: h.Key, Sign: sign, Tag: o.groupTag(), Baseline: true, ByOrder: map[string]int64{}}
+		g = &Group{ID: o.ID, Key: h.Key, Sign: sign, Tag: o.GroupTag(), Baseline: true, ByOrder: map[string]int64{}}
 		h.begin(g)
 	}
 	g.Entries = append(g.Entries, o.ID)

@@ -71,9 +71,9 @@ type Order struct {
 // Seen is one layer of the order.
 func (o *Order) Seen(l Layer) *Seen { return &o.Layers[l] }
 
-// groupTag is the tag that the order's group has: the one that a rule gave it, else the broker's. Ours names one
+// GroupTag is the tag that the order's group has: the one that a rule gave it, else the broker's. Ours names one
 // placement and no group.
-func (o *Order) groupTag() string {
+func (o *Order) GroupTag() string {
 	if o.Link != nil {
 		return o.Link.Tag
 	}
