@@ -442,15 +442,6 @@ func (l *Lane) lookEverywhere() {
 	clear(l.idle)
 }
 
-func (l *Lane) anyUnknown() bool {
-	for id := range l.open {
-		if l.requests[id].State == actions.Unknown {
-			return true
-		}
-	}
-	return false
-}
-
 func sortedKeys[V any](m map[string]V) []string {
 	if len(m) == 0 {
 		return nil
