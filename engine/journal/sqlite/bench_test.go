@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"backstop/engine/journal"
 	"backstop/engine/journal/journaltest"
 	"backstop/engine/order"
 )
@@ -62,17 +63,17 @@ func BenchmarkSync(b *testing.B) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "syncs/s")
 }
 
-// BenchmarkLoad is what a lane starts from: 1,000 orders of the day among 100,000 rows of the journal.
-func BenchmarkLoad(b *testing.B) {
-	s := open(b, b.TempDir())
-	for n := 0; n < 20_000; n += 100 {
+// filled is a store of more than 100,000 rows, with 1,000 orders of the day.
+func filled(b *testing.B, folder string) *Store {
+	s := open(b, folder)
+	for n := 0; n < 34_000; n += 100 {
 		c := journaltest.Numbered("AB", n)
 		for i := 1; i < 100; i++ {
 			more := journaltest.Numbered("AB", n+i)
 			c.Inputs, c.Events, c.Orders = append(c.Inputs, more.Inputs...), append(c.Events, more.Events...), append(c.Orders, more.Orders...)
 		}
 		for i := range c.Orders {
-			if n < 19_000 {
+			if n < 33_000 {
 				c.Orders[i].Day = "2026-11-20"
 			}
 		}
@@ -80,9 +81,43 @@ func BenchmarkLoad(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+	return s
+}
+
+// BenchmarkLoad is what a lane starts from: 1,000 orders of the day among 100,000 rows of the journal.
+func BenchmarkLoad(b *testing.B) {
+	s := filled(b, b.TempDir())
 	for b.Loop() {
 		if snap, err := s.Load(context.Background(), "AB", "2026-11-23"); err != nil || len(snap.Orders) != 1000 {
 			b.Fatal(len(snap.Orders), err)
+		}
+	}
+}
+
+// BenchmarkOpen is what a start adds to that.
+func BenchmarkOpen(b *testing.B) {
+	folder := b.TempDir()
+	if err := filled(b, folder).Close(); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		s, err := Open(context.Background(), folder, Options{})
+		if err == nil {
+			err = s.Close()
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkVerify checks all 100,000 rows, and SQLite's own pages.
+func BenchmarkVerify(b *testing.B) {
+	s := filled(b, b.TempDir())
+	for b.Loop() {
+		seen, err := journal.Verify(context.Background(), s, func(f journal.Finding) { b.Fatal(f) })
+		if err != nil || seen.Rows < 100_000 {
+			b.Fatal(seen, err)
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pressly/goose/v3"
 
@@ -432,5 +433,63 @@ func TestALongReadingDoesNotLetTheWALGrowForEver(t *testing.T) {
 	}
 	if size() > 2*grown+(checkpointForced*pageBytes) {
 		t.Errorf("it grew from %d to %d bytes without a reader", grown, size())
+	}
+}
+
+func TestAPruneThatWasCutShortIsWholeAndIsFinishedByTheNext(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	s := open(t, folder)
+	const rows, day = 3 * pruneRows, 24 * time.Hour
+	for d := range 3 {
+		for n := 0; n < rows; n += 100 {
+			c := &journal.Commit{Account: "AB"}
+			for i := range 100 {
+				more := journaltest.Numbered("AB", d*rows+n+i)
+				c.At = more.At.Add(time.Duration(d-2) * day)
+				c.Inputs, c.Orders = append(c.Inputs, more.Inputs...), append(c.Orders, more.Orders...)
+				c.Orders[i].Day = order.DayOf(c.At)
+			}
+			if err := s.Commit(t.Context(), c); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	sound := func(when string) {
+		t.Helper()
+		found, _ := journaltest.Verify(t, s)
+		for _, f := range found {
+			t.Fatalf("%s: %+v", when, f)
+		}
+	}
+	// The process dies behind the cut, and one piece of each table later.
+	first := int64(2*rows/100 + 1)
+	if err := inTheWriter(t, s, func(tx *transaction) error { _, err := tx.cut(first, "2026-11-23", time.Now()); return err }); err != nil {
+		t.Fatal(err)
+	}
+	sound("only cut")
+	for _, table := range journal.PrunedTables() {
+		if err := inTheWriter(t, s, func(tx *transaction) error { _, _, _, err := tx.remove(table, "2026-11-23", first, 0); return err }); err != nil {
+			t.Fatal(err)
+		}
+		sound("a piece of " + string(table))
+		if err := s.Commit(t.Context(), journaltest.Numbered("AB", 100_000)); err != nil { // commits go on
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, folder)
+	sound("started again")
+	if n := count(t, s, "inputs", "AB"); n <= rows+6 {
+		t.Fatalf("%d inputs are left already", n)
+	}
+	if _, err := s.Prune(t.Context(), "2026-11-23", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	sound("pruned again")
+	if inputs, orders, steps := count(t, s, "inputs", "AB"), count(t, s, "orders", "AB"), count(t, s, "steps", "AB"); inputs != rows+6 || orders != rows+1 || steps != rows/100+6 {
+		t.Errorf("%d inputs, %d orders and %d steps are left", inputs, orders, steps)
 	}
 }
