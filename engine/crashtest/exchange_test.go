@@ -28,13 +28,6 @@ func side(symbol string) string {
 	return "BUY"
 }
 
-func opposite(side string) string {
-	if side == "BUY" {
-		return "SELL"
-	}
-	return "BUY"
-}
-
 // account is one Kite account with an app of its own.
 type account struct{ user, key, secret, token string }
 

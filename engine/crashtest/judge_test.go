@@ -236,6 +236,7 @@ func (w *world) judge(j judging, most time.Duration) verdict {
 			good = 0
 		}
 	}
+	w.verify()
 	v := verdict{orders: len(book), acknowledged: len(l.acknowledged), rested: time.Since(began)}
 	for _, o := range book {
 		if o.ours() && o.OrderType == "SL" {
@@ -272,6 +273,18 @@ func underWay(store *sqlite.Store) (open []string, err error) {
 		}
 	}
 	return open, nil
+}
+
+// verify reads the whole journal against its checksums: no kill leaves half a step.
+func (w *world) verify() {
+	w.t.Helper()
+	store, err := sqlite.OpenReadOnly(context.Background(), w.data)
+	w.must(err)
+	defer func() { _ = store.Close() }() // only read
+	var wrong []string
+	_, err = journal.Verify(context.Background(), store, func(f journal.Finding) { wrong = append(wrong, fmt.Sprintf("%+v", f)) })
+	w.must(err)
+	w.condemn("the journal", wrong)
 }
 
 // judgeKnown: after one reconciliation no order of the exchange is unknown.
