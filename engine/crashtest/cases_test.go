@@ -73,7 +73,7 @@ func (w *world) covered(most time.Duration) {
 
 // TestTwoProcessesOnOneFolder: the second is refused and the first goes on.
 func TestTwoProcessesOnOneFolder(t *testing.T) {
-	t.Parallel()
+	wholeOnly(t)
 	w := newWorld(t, *seed, 1)
 	w.start()
 	w.ready()
