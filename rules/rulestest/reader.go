@@ -191,19 +191,6 @@ func (r *reader) boolean(n *yaml.Node, what string) bool {
 	return text == "true"
 }
 
-func (r *reader) number(n *yaml.Node, what string) (float64, bool) {
-	text, ok := r.text(n, what)
-	if !ok {
-		return 0, false
-	}
-	x, err := strconv.ParseFloat(text, 64)
-	if err != nil {
-		r.fail(n, codeType, what+" is a number, not "+text, "")
-		return 0, false
-	}
-	return x, true
-}
-
 // longest bounds how long a step waits.
 const longest = 31 * 24 * time.Hour
 
