@@ -127,12 +127,12 @@ func Day(seed uint64) (Config, error) {
 		t.Network, t.Crashes, t.Disk, t.Outage = true, one(2), one(3), one(4)
 		t.Forge = c.Confirm && one(2) // without confirm a forged postback is believed, as the setting says
 	}
-	night := one(8)
+	night := one(8) && !k.dryRun
 	if night {
 		c.Start = time.Date(2026, 11, 23, 23, 48, 0, 0, order.IST)
 	}
 	if k.dryRun {
-		c.Mode, t.Crashes, night = lane.DryRun, one(2), false
+		c.Mode, t.Crashes = lane.DryRun, one(2)
 	}
 	c.Events = Draw(seed, k.people, t, night)
 	var err error

@@ -19,8 +19,8 @@ type spell struct {
 // Faults that overlap add up. What is not here explains nothing.
 var explains = map[string]time.Duration{
 	"postback lost": 17 * time.Second, "postback late": 17 * time.Second, // until the next reconciliation
-	"postback reordered": time.Second,                                                                                                   // a forged one explains nothing: money moves on what the book shows
-	"place lost":         5 * time.Second, "place hangs": 12 * time.Second, "place 429": 3 * time.Second, "place 5xx": 26 * time.Second, // until its absence is proved
+	"postback reordered": time.Second, "postback forged": 35 * time.Second, // until it is refuted
+	"place lost": 5 * time.Second, "place hangs": 12 * time.Second, "place 429": 3 * time.Second, "place 5xx": 26 * time.Second, // until its absence is proved
 	"place 5xx done": 5 * time.Second, "place hidden": 65 * time.Second, "place lost and hidden": 65 * time.Second,
 	"modify lost": 6 * time.Second, "modify hangs": 13 * time.Second, "modify 429": 3 * time.Second, "modify 5xx": 6 * time.Second, "modify 5xx done": 6 * time.Second,
 	"cancel lost": 6 * time.Second, "cancel hangs": 13 * time.Second, "cancel 429": 3 * time.Second, "cancel 5xx": 6 * time.Second, "cancel 5xx done": 6 * time.Second,
@@ -40,14 +40,18 @@ const explainMost = 3 * time.Minute
 
 // explain notes that a fault explains so much from now on.
 func (w *world) explain(d time.Duration) {
-	from := w.now
-	if w.watch.explained.After(from) {
-		from = w.watch.explained
+	w.watch.explained = w.longer(w.watch.explained, d)
+	w.watch.excess = w.longer(w.watch.excess, d)
+}
+
+func (w *world) longer(until time.Time, d time.Duration) time.Time {
+	if until.Before(w.now) {
+		until = w.now
 	}
-	if from = from.Add(d); from.After(w.now.Add(explainMost)) {
-		from = w.now.Add(explainMost)
+	if most := w.now.Add(explainMost); until.Add(d).After(most) {
+		return most
 	}
-	w.watch.explained = from
+	return until.Add(d)
 }
 
 // arm lets a strike wait for its call, or begins a spell.
@@ -70,16 +74,6 @@ func (w *world) arm(e Event) {
 	w.faults.next[e.Point] = append(w.faults.next[e.Point], e)
 }
 
-// lasting says whether a spell lasts.
-func (w *world) lasting(fault string) bool {
-	for _, s := range w.faults.spells {
-		if s.fault == fault && w.now.Before(s.until) {
-			return true
-		}
-	}
-	return false
-}
-
 // meets is what strikes a call at a point, "" for nothing.
 func (w *world) meets(point string) Event {
 	if w.calm {
@@ -98,7 +92,11 @@ func (w *world) meets(point string) Event {
 	}
 	e := waiting[0]
 	w.faults.next[point] = waiting[1:]
-	w.explain(explains[point+" "+e.Fault])
+	if e.Fault == "forged" { // an entry may look like an exit to it; but nothing is sent on its word
+		w.watch.explained = w.longer(w.watch.explained, explains["postback forged"])
+	} else {
+		w.explain(explains[point+" "+e.Fault])
+	}
 	return e
 }
 

@@ -119,10 +119,12 @@ func (l *ledger) enter(w *world, s side, prices span) {
 func (l *ledger) check(w *world) {
 	for _, k := range w.keys() {
 		since, ok := l.since[k]
-		if p := w.place(k); ok && p.exits >= abs(l.surplus[k]) && l.surplus[k]*p.net > 0 {
-			continue // it is on its way: it waits for somebody who takes it
+		// On its way back it waits for somebody who takes it. And where a person's exit filled in the same second,
+		// which of the two was too much is open: then it is held, behind a stop, as the person's.
+		if p := w.place(k); ok && p.exits+p.stops >= p.open && p.wrong == 0 {
+			continue
 		}
-		if ok && w.p != nil && !w.now.Before(w.watch.outage) && w.watch.excused[k] == "" && w.beyond(since) > overClean {
+		if ok && w.p != nil && !w.now.Before(w.watch.outage) && w.watch.excused[k] == "" && w.beyond(since, w.watch.excess) > overClean {
 			w.broke("invariant 4, a surplus is taken back", "%v: exits of ours filled %d more than was held %s ago", k, abs(l.surplus[k]), w.now.Sub(since))
 		}
 	}

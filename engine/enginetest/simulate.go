@@ -133,7 +133,7 @@ func Run(c Config) (Result, error) {
 		w.digest = sha256.New()
 	}
 	w.began, w.now = w.now, w.now.Add(-time.Minute)
-	w.watch.explained = w.began
+	w.watch.explained, w.watch.excess = w.began, w.began
 	var err error
 	if w.store, err = c.Open(); err != nil {
 		return Result{}, err

@@ -75,7 +75,7 @@ func simulate(t testing.TB, first uint64, n, workers int, progress bool) {
 			t.Errorf("%s", shrunk(t, b.seed))
 		}
 	}
-	if sum.Requests == 0 {
+	if sum.Requests == 0 && n >= 10 { // a single one may be all dry-run
 		t.Error("nothing was ever sent: the days are empty")
 	}
 	took := time.Since(began)

@@ -42,6 +42,7 @@ type watcher struct {
 	lapsed    map[key]int       // how many of our orders the exchange took away
 	outage    time.Time         // until when nothing gets through
 	explained time.Time         // until when faults explain what is bare
+	excess    time.Time         // and what is covered twice: a forgery does not
 	late      time.Time         // when the book last showed new orders late
 	said      map[string]time.Time
 	names     map[string]string // short names of orders
@@ -183,15 +184,15 @@ func (w *world) sample() {
 		mark(v.over, k, over > 0 && !outage, w.now)
 		if since, ok := v.bare[k]; ok {
 			w.stats.Bare = max(w.stats.Bare, w.now.Sub(since))
-			w.stats.Unexplained = max(w.stats.Unexplained, w.beyond(since))
-			if w.beyond(since) > bareClean {
+			w.stats.Unexplained = max(w.stats.Unexplained, w.beyond(since, v.explained))
+			if w.beyond(since, v.explained) > bareClean {
 				w.broke("bare", "%v: %d of %d bare for %s, the last fault explains it until %s", k, bare, p.open, w.now.Sub(since), clock(v.explained.Sub(w.began)))
 			}
 		}
-		if since, ok := v.over[k]; ok && w.beyond(since) > overClean {
+		if since, ok := v.over[k]; ok && w.beyond(since, v.excess) > overClean {
 			w.broke("invariant 4, no more is live than is open", "%v holds %d, live of ours: stops %d, targets %d, exits %d, on the wrong side %d, for %s", k, p.net, p.stops, p.targets, p.exits, p.wrong, w.now.Sub(since))
 		}
-		if since, ok := v.bareAll[k]; ok && w.beyond(since) > tellClean && v.said[k.symbol].Before(since.Add(-5*time.Minute)) {
+		if since, ok := v.bareAll[k]; ok && w.beyond(since, v.explained) > tellClean && v.said[k.symbol].Before(since.Add(-5*time.Minute)) {
 			w.broke("bare is told", "%v: %d bare for %s and nobody was told", k, bare, w.now.Sub(since))
 		}
 	}
@@ -199,9 +200,9 @@ func (w *world) sample() {
 }
 
 // beyond is how long something has lasted that no fault explains.
-func (w *world) beyond(since time.Time) time.Duration {
-	if w.watch.explained.After(since) {
-		since = w.watch.explained
+func (w *world) beyond(since, explained time.Time) time.Duration {
+	if explained.After(since) {
+		since = explained
 	}
 	return w.now.Sub(since)
 }

@@ -113,8 +113,8 @@ func (l *Lane) fold(u *order.Update, baseline bool) string {
 	} else {
 		l.ahead[o.ID] = true
 	}
-	if u.Source == order.SourcePostback && out.Ignored != "" && o.Ahead() {
-		l.readNow = true // it says once more what the book has not shown: what said so first may have been a forgery
+	if u.Source == order.SourcePostback && o.Ahead() && o.Claimed.Before(l.meta.Now) {
+		l.readNow = true // news of an order of which more is claimed than the book has shown: what claimed it may be a forgery
 	}
 	l.tellOrder(o, u)
 	return out.Ignored
