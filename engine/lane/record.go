@@ -32,7 +32,7 @@ type ReadDoc struct {
 	Rows       int       `json:"rows"`
 	Unreadable int       `json:"unreadable,omitempty"`
 	Missing    []string  `json:"missing,omitempty"` // orders that it should have had
-	Other      []string  `json:"other,omitempty"`   // orders that it did not have and need not: claimed since it began, or planned
+	Other      []string  `json:"other,omitempty"`   // orders that it did not have and need not: claimed since it began
 	Error      string    `json:"error,omitempty"`
 }
 

@@ -51,10 +51,11 @@ func (l *Lane) takeRead(r *Read) {
 	doc.Missing, doc.Other = nil, nil
 	for _, o := range l.book.Orders() {
 		if r.Kept != nil && !folded[o.ID] {
-			held[o.ID] = !slices.Contains(r.Kept.Missing, o.ID) && !slices.Contains(r.Kept.Other, o.ID)
+			held[o.ID] = !o.Assumed && !slices.Contains(r.Kept.Missing, o.ID) && !slices.Contains(r.Kept.Other, o.ID)
 		}
 		switch {
-		case !held[o.ID] && !o.Assumed && o.FirstSeen.Before(r.Began) && (o.Ahead() || o.Seen(order.Confirmed).Known):
+		case !held[o.ID] && o.Assumed: // planned in a dry run: no book has it
+		case !held[o.ID] && o.FirstSeen.Before(r.Began) && (o.Ahead() || o.Seen(order.Confirmed).Known):
 			doc.Missing = append(doc.Missing, o.ID)
 		case !held[o.ID]:
 			doc.Other = append(doc.Other, o.ID)
