@@ -2,6 +2,7 @@ package rules
 
 import (
 	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,6 +26,9 @@ func (s *Schedule) Next(t time.Time) time.Time { return s.cron.Next(t.In(order.I
 
 var fiveFields = cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow)
 
+// clockForm is a time of the day, which people write where a schedule belongs.
+var clockForm = regexp.MustCompile(`^([01]?\d|2[0-3]):([0-5]\d)$`)
+
 // readSchedule reads `on: {schedule: "CRON"}`.
 func (r *reader) readSchedule(rule *Rule, n *yaml.Node) {
 	fields := r.fields(n, "on", onTable)
@@ -46,6 +50,10 @@ func (r *reader) readSchedule(rule *Rule, n *yaml.Node) {
 	hint := `five fields: minute hour day month weekday, in India's time, such as "12 15 * * 1-5"`
 	if strings.ContainsAny(text, "=@") {
 		r.failNode(f.value, "bad-schedule", text+" is no schedule", hint)
+		return
+	}
+	if m := clockForm.FindStringSubmatch(text); m != nil {
+		r.failNode(f.value, "bad-schedule", text+" is a time of the day, no schedule", `write "`+strings.TrimPrefix(m[2], "0")+" "+strings.TrimPrefix(m[1], "0")+` * * 1-5"`)
 		return
 	}
 	s, err := fiveFields.Parse(text)
