@@ -274,6 +274,24 @@ func TestATrueFillThatAForgeryForetoldIsReadAtOnce(t *testing.T) {
 	}
 }
 
+func TestAForgedAveragePricesNoStopAfterARefusal(t *testing.T) {
+	d := newDesk(t, stopRule)
+	d.set("E1", func(u *order.Update) { u.Quantity, u.FilledQuantity, u.AveragePrice = 150, 75, u.Price })
+	d.postback("E1")
+	d.readBook()
+	first := d.take(actions.Place)
+	d.forge("E1", func(u *order.Update) { filled(150)(u); u.AveragePrice = 200 * order.Rupee })
+	d.refuse(first, actions.ClassMargin) // the sequence that would evaluate again has ended
+	d.set("E1", filled(150))
+	d.book["E1"].AveragePrice = 120 * order.Rupee
+	d.postback("E1")
+	d.readBook()
+	d.wait(2 * time.Second)
+	if p := d.take(actions.Place).Call.Params; p.Quantity != 150 || p.TriggerPrice != 96*order.Rupee {
+		t.Errorf("a stop of %d behind %s", p.Quantity, p.TriggerPrice)
+	}
+}
+
 func TestAForgedAveragePricesNoTrueFill(t *testing.T) {
 	for _, confirmedFirst := range []bool{true, false} {
 		d := newDesk(t, stopRule)

@@ -207,14 +207,17 @@ func (l *Lane) evaluateAgain(s *slot, w *wish) {
 	g := l.group(order.Claimed, s.Key, s.Group)
 	inst, known := l.instrument(s.Key)
 	if run == nil || !ok || g == nil || !known {
+		w.Keep = true // its sequence has ended: rather the prices that the slot has than those of a claim
 		return
 	}
 	step := stepOf(rule, run)
 	if step == nil {
+		w.Keep = true
 		return
 	}
 	args, err := step.Evaluate(l.wordsAt(run, run.siteOf(a.ID)))
 	if err != nil {
+		w.Keep = true
 		return
 	}
 	if s.Kind == actions.SlotTarget {
