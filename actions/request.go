@@ -79,6 +79,9 @@ type Standing struct {
 	OrderID string       `json:"order_id,omitempty"`
 	Status  order.Status `json:"status,omitempty"`
 	Filled  int64        `json:"filled,omitempty"`
+	// Key, where it is set: nothing of this place is claimed that the broker's own channels have not shown. What is told
+	// of a group stands on all of its orders.
+	Key order.Key `json:"key,omitzero"`
 }
 
 // Action is one planned effect of a decision.

@@ -160,6 +160,9 @@ func (w *world) checkPlacement(r *actions.Request) {
 		w.broke(name, "%s has tag %q, and had %q", w.call(r), r.Tag(), tag)
 	}
 	a.tags[r.ID] = r.Tag()
+	if r.Role == order.RoleEntry {
+		w.ledger.asked[r.Tag()] = true
+	}
 	if r.For == "over_exited" {
 		w.ledger.covers[r.Tag()] = true
 	}

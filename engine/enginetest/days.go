@@ -56,6 +56,42 @@ const (
     then:
       - exit_position: {}
 `
+	again = `
+  - name: again
+    on: flat
+    when: event.cause == "stop_loss" and (state.again ?? 0) < 20
+    max_per_day: 10
+    then:
+      - set:
+          again: (state.again ?? 0) + 1
+      - place_order: { exchange: "${order.exchange}", tradingsymbol: "${order.tradingsymbol}", transaction_type: "${group.side}", quantity: group.filled_quantity, product: "${order.product}", order_type: LIMIT, price: round_tick(group.entry_price), tag: again }
+      - telegram: "again ${order.tradingsymbol} ${action.order_id}"
+    on_error:
+      - telegram: "not again: ${error.message}"
+  - name: slow
+    on: open
+    when: order.role == "entry" and order.status == "OPEN"
+    for: 90s
+    then:
+      - modify_order: { price: round_tick(order.price * 1.01) }
+`
+	sweep = `
+  - name: sweep
+    on: { schedule: "*/7 * * * *" }
+    then:
+      - cancel_order: {}
+        of: account
+        where: order.role == "entry" and order.age > 60
+      - exit_position: {}
+        of: account
+        where: group.exited_quantity > 0
+  - name: many
+    on: rejected
+    when: recent("rejected", "5m") > 2
+    after: { kind: rejected, within: 5m, of: symbol }
+    then:
+      - telegram: "many"
+`
 	siblings = `
   - name: siblings
     on: triggered
@@ -89,6 +125,8 @@ var kinds = []kind{
 	{rules: stop + target, wants: Wants{Targets: true, Replace: true}, refuse: true},
 	{rules: stop + target, wants: Wants{Replace: true}, poor: true},
 	{rules: perFill + exits, wants: Wants{Replace: true}, lapse: true},
+	{rules: stop + target + again, wants: Wants{Targets: true, Replace: true}, people: People{Shorts: true}},
+	{rules: stop + target + sweep, wants: Wants{Replace: true}, people: People{Hands: true}},
 	{rules: stop + target, dryRun: true, people: People{Hands: true, Shorts: true}},
 }
 

@@ -16,7 +16,8 @@ type ledger struct {
 	entries map[key]time.Time  // when others entered last
 	surplus map[key]int        // signed: what orders of ours filled beyond what was held
 	since   map[key]time.Time  // since when there is a surplus
-	covers  map[string]bool    // orders of ours that take a surplus back
+	covers  map[string]bool    // tags of orders of ours that take a surplus back
+	asked   map[string]bool    // tags of entries that a rule placed: they count as a person's
 }
 
 type side struct {
@@ -28,7 +29,7 @@ type span struct{ low, high float64 }
 
 func newLedger() ledger {
 	return ledger{net: map[key]int{}, spans: map[string]span{}, filled: map[string]int{}, paid: map[string]float64{}, entered: map[side]span{}, entries: map[key]time.Time{},
-		surplus: map[key]int{}, since: map[key]time.Time{}, covers: map[string]bool{}}
+		surplus: map[key]int{}, since: map[key]time.Time{}, covers: map[string]bool{}, asked: map[string]bool{}}
 }
 
 // follow takes what filled since the last look.
@@ -59,7 +60,7 @@ func (l *ledger) fill(w *world, o paper.BookOrder, n int, price float64) {
 		beyond = max(0, n-abs(before))
 	}
 	switch {
-	case !ours(o):
+	case !ours(o) || l.asked[o.Tag]:
 		if beyond > 0 {
 			l.enter(w, side{k, s}, l.spans[o.OrderID])
 		}

@@ -123,7 +123,7 @@ func (w *world) place(k key) place {
 		}
 		switch {
 		case !o.Live():
-		case !ours(o):
+		case !ours(o) || w.ledger.asked[o.Tag]:
 			if sign(o)*p.net < 0 {
 				p.others += o.Remaining
 				if o.Filled > 0 {

@@ -154,7 +154,7 @@ func (l *Lane) act(d *journal.Decision, e *order.Event, r *rules.Rule, w *rules.
 		d.Actions = append(d.Actions, actionID(e, r.Name, "then", i))
 	}
 	l.saveRun(&run{ID: d.ID, Event: *e, Rule: r.Name, Part: "then", Created: l.meta.Now, Since: l.since(e, r), Fired: fired, Steps: map[string]map[string]any{},
-		Stands: actions.Standing{OrderID: e.OrderID, Status: e.Status, Filled: e.Filled}})
+		Stands: standingOf(e)})
 }
 
 // missesExplained bounds how many rules that did not match are kept with the values of their first false part, an event.

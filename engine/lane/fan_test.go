@@ -365,3 +365,45 @@ rules:
 		t.Errorf("groups of %v", open)
 	}
 }
+
+func TestAForgedExitEntersNothingAgainAndATrueOneDoes(t *testing.T) {
+	d := newDesk(t, reenter)
+	d.opened("E1", filled(75))
+	d.opened("X1", func(u *order.Update) { u.TransactionType = "SELL" })
+	d.forge("X1", filled(75))
+	d.none()
+	d.wait(40 * time.Second) // refuted
+	d.none()
+	d.set("X1", filled(75))
+	d.postback("X1")
+	d.none() // a claim moves no money
+	d.readBook()
+	if p := d.take(actions.Place).Call.Params; p.TransactionType != "BUY" || p.Quantity != 75 {
+		t.Fatalf("placed %+v", p)
+	}
+}
+
+func TestAnOrderOfARuleThatMeetsThePositionCoversItAsAPersonsDoes(t *testing.T) {
+	d := newDesk(t, stopRule+`
+  - name: other-side
+    on: rejected
+    then: [place_order: { exchange: NFO, tradingsymbol: "${order.tradingsymbol}", transaction_type: SELL, quantity: 75, product: MIS, order_type: LIMIT, price: 150, tag: out }]
+    on_error: [telegram: "${error.message}"]
+  - name: out
+    on: flat
+    then: [telegram: "flat by ${event.cause}"]
+`)
+	d.opened("E1", filled(75))
+	d.accept(d.take(actions.Place), "S1")
+	d.opened("R1", func(u *order.Update) { u.Status = order.StatusRejected })
+	d.accept(d.take(actions.Place), "N1")
+	if r := d.take(actions.Cancel); r.Call.OrderID != "S1" { // two that could both fill would sell twice
+		t.Fatalf("cancelled %s", r.Call.OrderID)
+	}
+	d.set("S1", func(u *order.Update) { u.Status = order.StatusCancelled })
+	d.set("N1", filled(75))
+	d.readBook()
+	if told := strings.Join(d.byRules(), "; "); !strings.Contains(told, "flat by exit") {
+		t.Errorf("told %q", told)
+	}
+}

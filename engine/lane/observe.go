@@ -169,8 +169,11 @@ func (l *Lane) flatCause(g *order.Group) string {
 	if !ok {
 		return "person"
 	}
-	if o.Link != nil {
+	if o.Link != nil && o.Link.Role.IsExit() {
 		return string(o.Link.Role)
+	}
+	if o.Link != nil {
+		return string(order.RoleExit) // an order of a rule that met the position
 	}
 	if role := l.placedAs(o); role != order.RoleUnknown {
 		return string(role)

@@ -154,6 +154,11 @@ func (l *Lane) eachAwaited(f func(o *order.Order)) {
 		}
 	}
 	places := map[order.Key]bool{}
+	for _, r := range l.runs {
+		if r.Stands.Key.Tradingsymbol != "" {
+			places[r.Stands.Key] = true
+		}
+	}
 	for id, s := range l.slots {
 		if !l.idle[id] && (s.Active || s.Wish != nil || l.liveQuantity(s) > 0) {
 			places[s.Key] = true

@@ -343,7 +343,7 @@ func (l *Lane) refute(read *Read) {
 		l.touchKey(o.Key())
 		delete(l.ahead, o.ID)
 		l.dirty.orders[o.ID] = true
-		l.refuteRuns(o.ID)
+		l.refuteRuns(o.ID, row.Key())
 		l.emit(order.Event{ID: actions.ID("event", l.o.Account, o.ID, "refuted", fmt.Sprint(len(o.Refuted))), Kind: order.KindRefuted,
 			OrderID: o.ID, Key: row.Key(), Status: row.Status, Filled: row.FilledQuantity,
 			Message: fmt.Sprintf("a postback said %s, filled %d; the order book does not show it", row.RawStatus, row.FilledQuantity)})
@@ -356,7 +356,7 @@ func (l *Lane) refute(read *Read) {
 }
 
 // refuteRuns ends what waits for a claim that turned out wrong.
-func (l *Lane) refuteRuns(orderID string) {
+func (l *Lane) refuteRuns(orderID string, key order.Key) {
 	l.unkeepEvents(orderID)
 	for _, id := range sortedKeys(l.slots) {
 		s := l.slots[id]
@@ -376,7 +376,11 @@ func (l *Lane) refuteRuns(orderID string) {
 	for _, id := range sortedKeys(l.runs) {
 		run := l.runs[id]
 		e := &run.Event
-		if e.OrderID != orderID || l.stands(actions.Standing{OrderID: e.OrderID, Status: e.Status, Filled: e.Filled}) {
+		if e.Kind == order.KindFlat && e.Key == key {
+			if g := l.group(order.Claimed, e.Key, e.Group); g != nil && g.Open() == 0 {
+				continue // flat all the same
+			}
+		} else if e.OrderID != orderID || l.stands(actions.Standing{OrderID: e.OrderID, Status: e.Status, Filled: e.Filled}) {
 			continue // what the book shows stays true
 		}
 		for _, id := range run.underWay() {

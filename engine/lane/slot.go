@@ -252,8 +252,30 @@ func (l *Lane) liveQuantity(s *slot) int64 {
 	return n
 }
 
+// claimedAt says whether something of a place is claimed and not confirmed.
+func (l *Lane) claimedAt(k order.Key) bool {
+	for id := range l.ahead {
+		if o, ok := l.book.Order(id); ok && o.Key() == k && o.Ahead() {
+			return true
+		}
+	}
+	return false
+}
+
+// standingOf is what an event's requests stand on.
+func standingOf(e *order.Event) actions.Standing {
+	st := actions.Standing{OrderID: e.OrderID, Status: e.Status, Filled: e.Filled}
+	if e.Kind == order.KindFlat || e.Kind == order.KindPrice {
+		st.Key = e.Key
+	}
+	return st
+}
+
 // stands says whether the confirmed layer has reached what an action stands on.
 func (l *Lane) stands(st actions.Standing) bool {
+	if st.Key.Tradingsymbol != "" && l.claimedAt(st.Key) {
+		return false
+	}
 	if st.OrderID == "" {
 		return true
 	}

@@ -13,7 +13,7 @@ const staleAfter = 5 * time.Minute
 // observeStale tells orders that stand open at a trading exchange and of which nothing new came for long, once for each
 // piece of news. A stop that waits for its trigger is as it should be.
 func (l *Lane) observeStale() {
-	if l.o.Rules == nil || !l.armed || !l.o.Rules.Listens(order.KindStale) || !l.staleAt.IsZero() && l.meta.Now.Before(l.staleAt) {
+	if l.o.Rules == nil || !l.armed || !l.o.Rules.Listens(order.KindStale) {
 		return
 	}
 	next := l.meta.Now.Add(staleAfter) // what opens from now on is looked at in time

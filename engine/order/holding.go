@@ -185,7 +185,7 @@ func rank(b bool) int {
 
 // behind is the entry that an order was placed behind, "" for none.
 func (o *Order) behind() string {
-	if o.Link != nil {
+	if o.Link != nil && o.Link.Role.IsExit() {
 		return o.Link.Group
 	}
 	return o.Row().ParentOrderID
@@ -300,7 +300,7 @@ func (h *Holding) reduce(o *Order, own *Group, quantity int64, average Price, to
 		take(own)
 		h.dropFlat()
 	}
-	if o.Link != nil && o.Link.Group != "" {
+	if o.behindGroup() {
 		return quantity
 	}
 	for _, g := range h.open {

@@ -97,7 +97,9 @@ type shelf struct {
 }
 
 // behindGroup says whether Backstop placed the order behind one group.
-func (o *Order) behindGroup() bool { return o.Link != nil && o.Link.Group != "" }
+func (o *Order) behindGroup() bool {
+	return o.Link != nil && o.Link.Group != "" && o.Link.Role.IsExit()
+}
 
 // uncovered is what of a group no live exit of ours with a role like this one stands before.
 func (g *Group) uncovered(role Role) int64 {
@@ -142,7 +144,7 @@ func (b *Book) coverBy(h *Holding, o *Order, used map[shelf]int64) {
 			adopt := func(g *Group) {
 				n := min(remaining, g.Open()-used[shelf{g.ID, role}])
 				used[shelf{g.ID, role}] += n
-				put(g, n, o.Link != nil)
+				put(g, n, o.Link != nil && !o.Link.Loose)
 			}
 			own := h.byID[h.member[o.ID]]
 			if own != nil && own.Sign == -sign {
@@ -151,7 +153,7 @@ func (b *Book) coverBy(h *Holding, o *Order, used map[shelf]int64) {
 			for _, g := range h.open {
 				if n := min(remaining, g.uncovered(role)-used[shelf{g.ID, role}]); g != own && g.Sign == -sign && n > 0 {
 					used[shelf{g.ID, role}] += n
-					put(g, n, o.Link != nil)
+					put(g, n, o.Link != nil && !o.Link.Loose)
 				}
 			}
 			for _, g := range h.open {
