@@ -31,7 +31,7 @@ var explains = map[string]time.Duration{
 
 // Spells explain as long as they last, and so much after their end.
 var afterSpell = map[string]time.Duration{
-	"session": 18 * time.Second, "address": 33 * time.Second, "429": 12 * time.Second, "5xx": 30 * time.Second,
+	"session": 50 * time.Second, "address": 33 * time.Second, "429": 12 * time.Second, "5xx": 30 * time.Second,
 	"books fail": 12 * time.Second, "books late": 65 * time.Second, "disk full": 6 * time.Second, "postbacks lost": 17 * time.Second,
 }
 

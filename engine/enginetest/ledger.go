@@ -125,7 +125,7 @@ func (l *ledger) check(w *world) {
 		if p := w.place(k); ok && p.exits+p.stops >= p.open && p.wrong == 0 {
 			continue
 		}
-		if ok && w.p != nil && !w.now.Before(w.watch.outage) && w.watch.excused[k] == "" && w.beyond(since, w.watch.excess) > overClean {
+		if ok && w.p != nil && !w.now.Before(w.watch.outage) && w.watch.excused[k] == "" && w.beyond(since, w.watch.explained) > overClean {
 			w.broke("invariant 4, a surplus is taken back", "%v: exits of ours filled %d more than was held %s ago", k, abs(l.surplus[k]), w.now.Sub(since))
 		}
 	}

@@ -329,3 +329,38 @@ func TestWhatWaitedForOneThingAsksForTheNext(t *testing.T) {
 		t.Errorf("the stop is %+v", p)
 	}
 }
+
+// What an exit closed stays closed: an older group that fills again afterwards is open for itself.
+func TestInvariant4AnExitOfOneGroupIsNotTakenForAnOlderOneThatFillsAgain(t *testing.T) {
+	d := newDesk(t, stopRule)
+	d.set("E1", func(u *order.Update) { u.Quantity, u.FilledQuantity, u.AveragePrice = 150, 75, u.Price })
+	d.postback("E1")
+	d.readBook()
+	d.accept(d.take(actions.Place), "S1")
+	d.set("X1", func(u *order.Update) { u.TransactionType = order.Sell; filled(75)(u) }) // a person closes it
+	d.readBook()
+	d.accept(d.take(actions.Cancel), "S1")
+	d.set("S1", func(u *order.Update) { u.Status = order.StatusCancelled })
+	d.now = d.now.Add(2 * time.Second)
+	d.set("E2", filled(75))
+	d.postback("E2")
+	d.readBook()
+	d.refuse(d.take(actions.Place), actions.ClassBeyondMarket)
+	d.accept(d.take(actions.Place), "X2")
+	d.set("X2", func(u *order.Update) { u.TransactionType = order.Sell; filled(75)(u) })
+	d.postback("X2")
+	d.readBook()
+	d.none()
+	d.now = d.now.Add(2 * time.Second)
+	d.set("E1", filled(150))
+	d.postback("E1")
+	d.readBook()
+	if p := d.take(actions.Place).Call.Params; p.OrderType != "SL" || p.Quantity != 75 {
+		t.Errorf("E1 is open again, and gets %s of %d", p.OrderType, p.Quantity)
+	}
+	for _, g := range d.lane.View().Groups {
+		if g.ID == "E2" && g.Open != 0 {
+			t.Errorf("E2 was closed, and %d of it are open", g.Open)
+		}
+	}
+}

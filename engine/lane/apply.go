@@ -147,6 +147,9 @@ func (l *Lane) tie(o *order.Order) {
 	if s, ok := l.slots[r.Slot]; ok {
 		link.Role = slotRole(s.Kind)
 		link.Group = s.Group
+		if s.Kind == actions.SlotExit && !s.Over && len(s.Groups) == 1 { // an older group that fills again later is not what it closed
+			link.Group = s.Groups[0]
+		}
 	}
 	o.Link = link
 	l.book.Relink(o)
