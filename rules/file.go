@@ -41,6 +41,9 @@ func (r *reader) file() {
 		r.others = append(r.others, sub.finish()...)
 		r.set.files = append(r.set.files, sub.src.name)
 	}
+	for i := 0; i+1 < len(r.top.contents); i += 2 {
+		r.set.kept = append(r.set.kept, Source{r.top.contents[i], r.top.contents[i+1]})
+	}
 	if len(r.top.contents) > 0 {
 		r.set.version = versionOf([]byte(r.set.version + "\n" + strings.Join(r.top.contents, "\n")))
 	}

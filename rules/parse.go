@@ -67,6 +67,7 @@ func readBounded(path string) ([]byte, error) {
 func Parse(name string, src []byte, o Options) (*Set, Problems) {
 	r := &reader{o: o, src: newSource(name, string(src)), set: &Set{version: versionOf(src)}, skip: map[*yaml.Node]bool{}}
 	r.set.files = []string{name}
+	r.set.kept = []Source{{name, string(src)}}
 	if r.readable(src) {
 		r.file()
 	}
@@ -75,6 +76,7 @@ func Parse(name string, src []byte, o Options) (*Set, Problems) {
 		return nil, found
 	}
 	r.set.index = newIndex(r.set.rules)
+	r.maskKept()
 	return r.set, found
 }
 

@@ -62,6 +62,7 @@ func (r *reader) readRule(n *yaml.Node) *Rule {
 	rule.Reads = rule.Reads.or(rule.WhenReads)
 	r.needsOf(rule)
 	r.lint(rule, fields)
+	rule.content = r.contentOf(rule, n)
 	return rule
 }
 

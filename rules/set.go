@@ -2,6 +2,7 @@ package rules
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"backstop/engine/order"
@@ -17,6 +18,7 @@ type Set struct {
 	channels    []Channel
 	guardrails  Guardrails
 	files       []string
+	kept        []Source
 	index       index
 }
 
@@ -111,8 +113,26 @@ type Rule struct {
 
 	Pos       Position
 	File      string // that it stands in, as it was named
+	content   string
 	condition *expression
 	leads     []Lead
+}
+
+// Content tells two versions of a rule apart: it is the same where nothing of the rule changed, nor a value of vars that
+// it reads. Comments, the order of fields and the place in the file don't count.
+func (r *Rule) Content() string { return r.content }
+
+// Shape are the actions of the rule, in their order: a sequence that is under way can go on with another version of the
+// rule only where they are the same.
+func (r *Rule) Shape() string {
+	var b strings.Builder
+	for _, list := range [][]*Step{r.Then, r.OnError} {
+		for _, s := range list {
+			b.WriteString(s.Action + " " + string(s.Of) + ",")
+		}
+		b.WriteByte(';')
+	}
+	return b.String()
 }
 
 // After asks for another event shortly before: of the same order, group or symbol.

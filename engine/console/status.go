@@ -2,9 +2,9 @@ package console
 
 import (
 	"net/http"
-	"regexp"
 
 	"backstop/engine/order"
+	"backstop/rules"
 )
 
 // accountRow is one account of the status.
@@ -55,7 +55,7 @@ func newAccountRow(v View) accountRow {
 
 // status is how the service stands; a POST answers with it too.
 func (c *console) status(*http.Request) (any, *problem) {
-	views, checks, rules := c.Engine.Views(), orEmpty(c.Engine.Ready()), c.Rules()
+	views, checks, info := c.Engine.Views(), orEmpty(c.Engine.Ready()), c.Rules()
 	accounts := make([]accountRow, len(views))
 	for i, v := range views {
 		accounts[i] = newAccountRow(v)
@@ -67,7 +67,7 @@ func (c *console) status(*http.Request) (any, *problem) {
 		Ready        bool         `json:"ready"`
 		Checks       []Check      `json:"checks"`
 		Accounts     []accountRow `json:"accounts"`
-	}{c.Version, rules.Mode, rules.Version, ready(checks), checks, accounts}, nil
+	}{c.Version, info.Mode, info.Version, ready(checks), checks, accounts}, nil
 }
 
 // rules is the rules in force, a list like the others, and beside it the file that they come from.
@@ -94,25 +94,5 @@ func (c *console) rules(r *http.Request) (any, *problem) {
 		Mode    string `json:"mode"`
 		Problem string `json:"problem"`
 		Source  string `json:"source"`
-	}{list, info.File, info.Version, info.Mode, info.Problem, withoutSecrets(info.Source)}, nil
-}
-
-// What looks like a secret written in clear into the rules file, where ${env.NAME} belongs: the value of a key
-// that names one, and the shape of a Telegram bot's token anywhere.
-var (
-	secretValue   = regexp.MustCompile(`(?i)(\b["']?[a-z_]*(?:token|secret|password|passwd|api_key|apikey|authorization)["']?[ \t]*:[ \t]*)(\$\{[^}\n]*\}|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'|[^\s,}"'#][^\n,}#]*)`)
-	telegramToken = regexp.MustCompile(`\b\d{6,12}:[A-Za-z0-9_-]{30,}`)
-	envReference  = regexp.MustCompile(`^["']?\$\{env\.[A-Za-z0-9_]+\}["']?\s*$`)
-)
-
-// withoutSecrets masks them: the file is the user's, but what leaves here is ours (invariant 7).
-func withoutSecrets(source string) string {
-	source = secretValue.ReplaceAllStringFunc(source, func(found string) string {
-		parts := secretValue.FindStringSubmatch(found)
-		if envReference.MatchString(parts[2]) {
-			return found
-		}
-		return parts[1] + `"***"`
-	})
-	return telegramToken.ReplaceAllString(source, "***")
+	}{list, info.File, info.Version, info.Mode, info.Problem, rules.WithoutSecrets(info.Source)}, nil
 }

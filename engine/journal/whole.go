@@ -15,6 +15,9 @@ import (
 // event's row needs only the decisions of the rules that faced it, and Whole tells those of the rest.
 const DocRules = "rules"
 
+// DocRulesText is the kind of the docs that keep the text of a version of the rules: rules.Kept as JSON, by its version.
+const DocRulesText = "rules_text"
+
 // FactsOf are what an event's row says of its order, for the rules' leads.
 func FactsOf(e *order.Event) rules.Facts {
 	f := rules.Facts{Account: e.Account}

@@ -38,6 +38,7 @@ func (l *Lane) apply(i int, in *Input) {
 		l.takeSession(in.Session)
 	case in.Rules != nil:
 		l.useRules(in.Rules)
+		l.keepText()
 		l.journalJSON(journal.InputRules, in.Rules.Version())
 	case in.Control != nil:
 		l.takeControl(i, in.Control)

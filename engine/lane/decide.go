@@ -71,6 +71,17 @@ func (l *Lane) keepRules() {
 	}
 }
 
+// keepText keeps once the text of the rules in force, so that a replay has them.
+func (l *Lane) keepText() {
+	if l.o.Rules == nil || l.o.Assume {
+		return
+	}
+	if v := l.o.Rules.Version(); !l.texts[v] {
+		l.texts[v] = true
+		l.batch.Commit.Docs = append(l.batch.Commit.Docs, journal.Doc{Kind: journal.DocRulesText, ID: v, Body: encode(l.o.Rules.Kept())})
+	}
+}
+
 func decisionID(e *order.Event, r *rules.Rule) string { return e.ID + "-" + r.Name }
 
 // record keeps the event with its decisions as one row.
@@ -133,7 +144,7 @@ func (l *Lane) decideRule(e *order.Event, r *rules.Rule, facts rules.Facts, word
 	}
 	if r.For > 0 {
 		d.Why = whyFor
-		l.saveRun(&run{ID: d.ID, Event: *e, Rule: r.Name, Waits: whyFor, Due: e.Time.Add(r.For), Created: l.meta.Now})
+		l.saveRun(&run{ID: d.ID, Event: *e, Rule: r.Name, Waits: whyFor, Due: e.Time.Add(r.For), Created: l.meta.Now, Content: r.Content()})
 		return d
 	}
 	l.act(&d, e, r, w)
@@ -153,7 +164,7 @@ func (l *Lane) act(d *journal.Decision, e *order.Event, r *rules.Rule, w *rules.
 	for i := range r.Then {
 		d.Actions = append(d.Actions, actionID(e, r.Name, "then", i))
 	}
-	l.saveRun(&run{ID: d.ID, Event: *e, Rule: r.Name, Part: "then", Created: l.meta.Now, Since: l.since(e, r), Fired: fired, Steps: map[string]map[string]any{},
+	l.saveRun(&run{ID: d.ID, Event: *e, Rule: r.Name, Part: "then", Created: l.meta.Now, Since: l.since(e, r), Fired: fired, Steps: map[string]map[string]any{}, Shape: r.Shape(),
 		Stands: standingOf(e)})
 }
 
@@ -307,12 +318,13 @@ func (l *Lane) scope(e *order.Event, by rules.By) string {
 func (l *Lane) decideWaiting() bool {
 	for _, id := range sortedKeys(l.runs) {
 		run := l.runs[id]
-		if run.Waits == "" || l.o.Rules == nil || run.Waits == whyFor && !l.over(run) {
+		if run.Waits == "" || l.o.Rules == nil || run.Waits == whyFor && !l.over(run) && !l.overtaken(run) {
 			continue
 		}
 		r, ok := l.o.Rules.Rule(run.Rule)
-		if !ok {
+		if !ok || run.Waits == whyFor && l.overtaken(run) { // the time of a rule that is another one now, or gone, ends
 			l.endRun(run)
+			l.amend(run, journal.Decision{ID: run.ID, Rule: run.Rule, Why: whyChanged})
 			return true
 		}
 		if waits := l.lacks(&run.Event, r); waits != "" {

@@ -216,7 +216,7 @@ func (l *Lane) turnExits(s *slot, g *order.Group) (steps []step, standing int64)
 
 // hangs says whether an exit's remainder waits as a LIMIT and it is time to price it again.
 func (l *Lane) hangs(so *slotOrder, seen *order.Seen) bool {
-	return !l.o.Assume && seen.Live() && seen.Row.Status == order.StatusOpen && !so.Turned.IsZero() &&
+	return !l.o.Assume && !so.Planned && seen.Live() && seen.Row.Status == order.StatusOpen && !so.Turned.IsZero() &&
 		!l.meta.Now.Before(so.Turned.Add(repriceEvery)) && so.Tries < repriceMost
 }
 
@@ -316,7 +316,7 @@ func (l *Lane) exitState(s *slot) (actions.State, string) {
 		return actions.Planned, ""
 	case !s.Active:
 		return actions.Done, ""
-	case l.o.Mode == DryRun:
+	case l.o.Mode == DryRun || slices.ContainsFunc(s.Orders, func(so slotOrder) bool { return so.Planned && !so.Ended }):
 		return actions.Planned, ""
 	case l.exitSeen(s):
 		return actions.Accepted, ""

@@ -69,6 +69,7 @@ type Lane struct {
 	begun     bool                   // the start is in the journal
 	first     bool                   // nothing was kept of the account
 	loaded    bool                   // a list of instruments is there
+	texts     map[string]bool        // versions of the rules whose text the journal has
 	shown     map[string]uint64      // what the book last showed of each order: a hash of the row
 
 	batch   Batch
@@ -87,6 +88,7 @@ func New(o Options, snap *journal.Snapshot, now time.Time) (*Lane, error) {
 		fired: map[string]time.Time{}, dirty: newDirty(), asked: map[string]time.Time{}, links: map[string]string{}, flats: map[string]bool{}, recorded: map[string]bool{},
 		open: map[string]bool{}, ahead: map[string]bool{}, cancelled: map[string]bool{}, hot: map[order.Key]bool{}, lasting: map[order.Key]time.Time{}, waits: map[string]bool{}, unheard: map[string]time.Time{},
 		idle: map[string]bool{}, byPlace: map[order.Key][]string{}, strays: map[order.Key][]string{}, memory: map[string]any{}, clocks: map[string]*clock{}, freeze: map[string]int64{}, pastIDs: map[string]bool{}}
+	l.texts = map[string]bool{}
 	l.shown, l.loaded = map[string]uint64{}, o.Instruments != nil && o.Instruments.Loaded()
 	l.useRules(o.Rules)
 	if snap != nil {

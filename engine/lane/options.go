@@ -34,6 +34,12 @@ type Instruments interface {
 // Reasons maps what a broker wrote on a rejected or cancelled order to a class of actions.Reasons and a hint.
 type Reasons func(message, raw string, status order.Status) (class actions.Class, hint string)
 
+// Answers says of a request or message that is about to leave whether its answer is still to come.
+type Answers interface {
+	Request(r *actions.Request) bool
+	Message(a *actions.Action) bool
+}
+
 // Options are a lane's settings.
 type Options struct {
 	Account string
@@ -58,6 +64,9 @@ type Options struct {
 	Assume bool
 	// Refuse, with Assume, lets the broker refuse a request that would else be assumed live; nil takes it.
 	Refuse func(*actions.Request) *actions.Error
+	// Answers, of a replay, says what the journal holds an answer to. What it doesn't is planned, as in a dry run: nobody
+	// knows what the broker would have said to it. nil: everything is answered.
+	Answers Answers
 	// Tell fills Batch.Steps and lists rules that do not listen among the decisions (why: on).
 	Tell bool
 }

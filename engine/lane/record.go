@@ -47,6 +47,7 @@ func (l *Lane) recordStart() {
 		doc.Rules = l.o.Rules.Version()
 	}
 	l.journalJSON(journal.InputStart, doc)
+	l.keepText()
 }
 
 // seenBefore says whether the book showed this order in the same words before: then there is nothing to fold.

@@ -26,8 +26,8 @@ func (l *Lane) moveRuns() bool {
 
 func (l *Lane) moveRun(run *run) bool {
 	rule, ok := l.rule(run.Rule)
-	if !ok {
-		l.endRun(run) // the rule is gone; its slots live on
+	if !ok || l.overtaken(run) {
+		l.endRun(run) // the rule is gone, or its actions are others; its slots live on
 		return true
 	}
 	steps := rule.Then
@@ -257,11 +257,11 @@ func (l *Lane) message(a *actions.Action, args rules.Args, dry bool) {
 		l.setAction(a, actions.Planned, "")
 		return
 	}
-	if m.ChatID == "" && l.o.Mode == DryRun {
+	if m.ChatID == "" && l.o.Mode == DryRun && l.o.Answers == nil {
 		l.setAction(a, actions.Planned, "no Telegram channel is set")
 		return
 	}
-	if m.ChatID == "" {
+	if m.ChatID == "" && l.o.Answers == nil {
 		l.failAction(a, &actions.Error{Class: actions.ClassInternal, Op: "telegram", Message: "no Telegram channel is set", Hint: "set TELEGRAM_BOT_TOKEN and TELEGRAM_CHAT_ID"})
 		return
 	}
@@ -340,6 +340,10 @@ func (l *Lane) releaseMessages() {
 			continue
 		}
 		a.Attempts++
+		if l.o.Answers != nil && !l.o.Answers.Message(a) {
+			l.setAction(a, actions.Planned, "")
+			continue
+		}
 		l.setAction(a, actions.Running, "")
 		l.batch.Messages = append(l.batch.Messages, *a)
 	}

@@ -150,7 +150,7 @@ func (l *Lane) claim(r *actions.Request) {
 		l.storyRequest(r)
 		return
 	}
-	if l.o.Mode == DryRun {
+	if l.plans(r) {
 		l.set(r, actions.Planned, "")
 		l.assume(r)
 		return
@@ -159,6 +159,24 @@ func (l *Lane) claim(r *actions.Request) {
 	l.set(r, actions.Running, "")
 	l.batch.Sends = append(l.batch.Sends, *r)
 	l.storyRequest(r)
+}
+
+// plans says whether a request is only planned: in a dry run, and in a replay where its answer is not known.
+func (l *Lane) plans(r *actions.Request) bool {
+	planned := l.o.Mode == DryRun || l.o.Answers != nil && !l.o.Answers.Request(r)
+	s, ok := l.slots[r.Slot]
+	if !ok {
+		return planned
+	}
+	so := s.orderOf(r)
+	if so == nil {
+		_, so = l.slotOf(r.Call.OrderID)
+	}
+	if so != nil && so.Planned != planned {
+		so.Planned = planned
+		l.dirty.slots[s.ID] = true
+	}
+	return planned
 }
 
 // countChange counts an order's modifications, of which Kite allows 25, and its cancels.

@@ -111,6 +111,7 @@ type slotOrder struct {
 	Repriced  time.Time      `json:"repriced,omitzero"`
 	Reprices  int            `json:"reprices,omitempty"` // how often it was priced again because it did not fill
 	Unfilled  bool           `json:"unfilled,omitempty"` // that was told
+	Planned   bool           `json:"planned,omitempty"`  // its last change never left: it waits for no fill
 }
 
 // run is one matched rule's sequence of actions, or an event that waits to be decided by a rule.
@@ -133,6 +134,9 @@ type run struct {
 	Stands  actions.Standing          `json:"stands,omitzero"`
 	Fired   []string                  `json:"fired,omitempty"` // what once and cooldown counted with it
 	Created time.Time                 `json:"created"`
+	// Of the rule as it was: what it said, while its time runs (for), and its actions, while they are under way.
+	Content string `json:"content,omitempty"`
+	Shape   string `json:"shape,omitempty"`
 }
 
 // told is what was said of a cause, so that it is said once and again every five minutes while it lasts.
@@ -232,6 +236,8 @@ func (l *Lane) restoreDoc(d journal.Doc) error {
 		l.flats[d.ID] = true
 	case journal.DocRules:
 		l.recorded[d.ID] = true
+	case journal.DocRulesText:
+		l.texts[d.ID] = true
 	case docState:
 		var v any
 		err := json.Unmarshal(d.Body, &v)

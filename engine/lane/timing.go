@@ -16,6 +16,15 @@ import (
 // whyFor is why a decision waits whose condition must stay true for a while, or that it did not.
 const whyFor = "for"
 
+// whyChanged is why what waited for a rule ended: the rule is another one now, or gone.
+const whyChanged = "for: the rule was changed meanwhile"
+
+// overtaken says whether the rule that a run is of is not in the file any more as it was when the run began.
+func (l *Lane) overtaken(r *run) bool {
+	now, ok := l.rule(r.Rule)
+	return !ok || r.Content != "" && r.Content != now.Content() || r.Shape != "" && r.Shape != now.Shape()
+}
+
 // over says whether a wait is over. A lane that is not armed knows too little to say what is still true.
 func (l *Lane) over(r *run) bool { return l.armed && !l.meta.Now.Before(r.Due) }
 
