@@ -68,4 +68,5 @@ const (
 	WhyDryRun     = "dry-run"
 	WhyCovered    = "a live stop covers"
 	WhyNone       = "none fits"
+	WhyNeverAsked = "never asked" // of a replay: nobody knows what the broker would have said
 )

@@ -127,8 +127,10 @@ func (p *program) settings(cmd *cobra.Command) (*settings, error) {
 }
 
 func (s *settings) resolve(cmd *cobra.Command, d setting) value {
-	if f := cmd.Flags().Lookup(d.flag); d.flag != "" && f != nil && f.Changed {
-		return value{text: f.Value.String(), from: "--" + d.flag}
+	if d.flag != "" {
+		if f := cmd.Flags().Lookup(d.flag); f != nil && f.Changed {
+			return value{text: f.Value.String(), from: "--" + d.flag}
+		}
 	}
 	if text, ok := s.env.lookup(d.env); ok {
 		return value{text: text, from: d.env}
@@ -137,6 +139,13 @@ func (s *settings) resolve(cmd *cobra.Command, d setting) value {
 		return v
 	}
 	return value{text: d.fallback}
+}
+
+// without is a setting's value where no flag names it.
+func (s *settings) without(key string) string {
+	d, _ := settingOf(key)
+	d.flag = ""
+	return s.resolve(nil, d).text
 }
 
 // text is a setting's value.

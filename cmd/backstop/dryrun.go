@@ -70,8 +70,10 @@ Exit code 1 where a payload cannot be read or the rules have errors.`,
 type dryRun struct {
 	p           *program
 	json        bool
-	only        bool   // the summary alone
-	account     string // of updates that name none
+	only        bool              // the summary alone
+	quiet       bool              // nothing is printed
+	told        func(*lane.Story) // hears every story; nil: nobody does
+	account     string            // of updates that name none
 	set         *rules.Set
 	hours       lane.Hours
 	instruments lane.Instruments
@@ -94,7 +96,7 @@ func (d *dryRun) run(args []string) error {
 	d.progress = d.p.progress(d.only)
 	unreadable, err := d.p.eachUpdate(d.p.payloadSources(args), d.take)
 	if err == nil {
-		err = d.flush(time.Date(2026, 1, 1, 10, 0, 0, 0, order.IST)) // no payload tells a time: any will do, but always the same
+		err = d.flush(noTime)
 	}
 	d.progress.end()
 	if err != nil {
@@ -114,6 +116,9 @@ func (d *dryRun) run(args []string) error {
 	return nil
 }
 
+// noTime is when it is where no payload tells a time: any will do, but always the same.
+var noTime = time.Date(2026, 1, 1, 10, 0, 0, 0, order.IST)
+
 // undatedMost is how many updates without a time wait for one; then the time is taken as told.
 const undatedMost = 1000
 
@@ -125,7 +130,7 @@ func (d *dryRun) take(source string, u order.Update) error {
 		return nil
 	}
 	if at.IsZero() && d.now.IsZero() {
-		at = time.Date(2026, 1, 1, 10, 0, 0, 0, order.IST)
+		at = noTime
 	}
 	if err := d.flush(at); err != nil {
 		return err
@@ -167,8 +172,13 @@ func (d *dryRun) step(source string, u order.Update) (err error) {
 	}
 	told := l.Take(d.now, lane.Input{Update: &u})
 	d.summary.add(told)
+	for i := range told {
+		if d.told != nil {
+			d.told(&told[i])
+		}
+	}
 	switch {
-	case d.only:
+	case d.only, d.quiet:
 	case d.json:
 		err = d.p.out.json(storyOf(told))
 		d.p.out.flush()
@@ -176,7 +186,7 @@ func (d *dryRun) step(source string, u order.Update) (err error) {
 		d.tell(source, told)
 		d.p.out.flush()
 	}
-	d.progress.show(d.summary.updates)
+	d.progress.show(d.summary.updates, "update")
 	return err
 }
 

@@ -14,7 +14,6 @@ func laterCommands() []*cobra.Command {
 		later("doctor", "backstop status says what is armed, and GET /readyz on the private side names each check"),
 		later("kill", "backstop pause stops new risk; exit open positions in Kite"),
 		later("adopt", "place the missing exits in Kite"),
-		later("replay", "backstop dry-run --rules NEW shows what other rules do with recorded payloads"),
 	}
 }
 

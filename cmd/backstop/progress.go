@@ -25,12 +25,12 @@ func (p *program) progress(quiet bool) *progress {
 	return &progress{w: p.stderr, last: time.Now()}
 }
 
-func (p *progress) show(updates int) {
+func (p *progress) show(n int, what string) {
 	if p == nil || time.Since(p.last) < progressEvery {
 		return
 	}
 	p.last, p.shown = time.Now(), true
-	fmt.Fprintf(p.w, "\r%d updates", updates)
+	fmt.Fprintf(p.w, "\r%s", plural(n, what))
 }
 
 // end takes the line away.

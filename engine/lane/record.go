@@ -4,6 +4,7 @@ import (
 	"hash/fnv"
 	"time"
 
+	"backstop/actions"
 	"backstop/engine/journal"
 	"backstop/engine/order"
 )
@@ -48,6 +49,22 @@ func (l *Lane) recordStart() {
 	}
 	l.journalJSON(journal.InputStart, doc)
 	l.keepText()
+}
+
+// ArmedBefore is what is kept of an account that was armed on an earlier day and of which nothing else is known: a lane
+// that is restored from it takes the day's first book for news and not for a baseline.
+func ArmedBefore(account string, mode Mode, now time.Time) journal.Doc {
+	before := now.AddDate(0, 0, -1).UTC().Round(0)
+	return journal.Doc{Kind: docMeta, ID: account, Body: encode(meta{Now: before, Day: order.DayOf(before), ArmedMode: mode})}
+}
+
+// Asked are the values that a request of this lane asks for; false where it made none of that id.
+func (l *Lane) Asked(requestID string) (actions.Params, bool) {
+	r, ok := l.requests[requestID]
+	if !ok {
+		return actions.Params{}, false
+	}
+	return r.Call.Params, true
 }
 
 // seenBefore says whether the book showed this order in the same words before: then there is nothing to fold.

@@ -151,7 +151,11 @@ func (l *Lane) claim(r *actions.Request) {
 		return
 	}
 	if l.plans(r) {
-		l.set(r, actions.Planned, "")
+		why := ""
+		if l.o.Mode != DryRun {
+			why = actions.WhyNeverAsked
+		}
+		l.set(r, actions.Planned, why)
 		l.assume(r)
 		return
 	}

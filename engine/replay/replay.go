@@ -23,7 +23,7 @@ import (
 )
 
 // ErrBeginning means that the account's first start is not in the journal (it was pruned, or written by a version that
-// kept none): its lane can't be built up from nothing.
+// kept none): its lane can't be built up from nothing. With Options.Since it can, as far as a day begins anew.
 var ErrBeginning = errors.New("the journal does not begin with the account's first start")
 
 // Options say with what the inputs are decided again.
@@ -36,6 +36,11 @@ type Options struct {
 	Lane lane.Options
 	// Decode reads the payload of an update. Source, Began and an absent Account are filled from its row.
 	Decode func(in *journal.Input) (order.Update, error)
+	// Since, the start of a day, leaves out what was before: each lane begins anew in that day's first step, armed, and
+	// with nothing remembered (state.*, what once and cooldown counted, a pause). Zero: from the beginning.
+	Since time.Time
+	// Begin is with what an account began whose start the journal does not have; nil: there is none.
+	Begin func(account string) lane.StartDoc
 }
 
 // Step is one step that was made again.
@@ -64,46 +69,58 @@ const (
 )
 
 // Run makes every step of the accounts again that have lanes, in the order of the journal, and gives each to each.
+// What the lanes would send now and did not then has no answer in the journal: it is planned, as in a dry run.
 func Run(ctx context.Context, read journal.Read, o Options, each func(Step) error) error {
-	inputs, err := inputsByStep(read)
-	if err != nil {
+	r := &replay{options: o, lanes: map[string]*replayed{}, starts: map[string]*lane.StartDoc{}, store: memory.New(), inputs: map[int64][]journal.Input{},
+		answers: newAnswers()}
+	if err := r.answers.read(read); err != nil {
 		return err
 	}
-	r := &replay{options: o, lanes: map[string]*replayed{}, store: memory.New()}
+	if err := read(journal.TableInputs, r.take); err != nil {
+		return err
+	}
 	return read(journal.TableSteps, func(row journal.Row) error {
 		s := journal.StepOf(&row)
-		step, err := r.step(ctx, &s, inputs[s.Seq])
+		kept := r.inputs[s.Seq]
+		delete(r.inputs, s.Seq)
+		step, err := r.step(ctx, &s, kept)
 		if err != nil {
 			return fmt.Errorf("step %d of account %s: %w", s.Seq, s.Account, err)
 		}
 		if step == nil {
-			return nil
+			return ctx.Err()
 		}
-		return each(*step)
+		return errors.Join(each(*step), ctx.Err())
 	})
-}
-
-func inputsByStep(read journal.Read) (map[int64][]journal.Input, error) {
-	inputs := map[int64][]journal.Input{}
-	err := read(journal.TableInputs, func(row journal.Row) error {
-		in, err := row.Input()
-		inputs[in.Step] = append(inputs[in.Step], in)
-		return err
-	})
-	return inputs, err
 }
 
 // replay is one run.
 type replay struct {
 	options Options
+	inputs  map[int64][]journal.Input // by step
 	lanes   map[string]*replayed
+	starts  map[string]*lane.StartDoc // with what each account's process began last, before Since
 	store   *memory.Store
+	answers *answers
 }
 
 // replayed is one account's lane.
 type replayed struct {
 	lane   *lane.Lane
 	loaded *gate
+}
+
+// take keeps an input for its step. Of what was before Since only what a lane began with is kept.
+func (r *replay) take(row journal.Row) error {
+	in, err := row.Input()
+	if err != nil {
+		return err
+	}
+	if in.At.Before(r.options.Since) && in.Kind != journal.InputStart && in.Kind != journal.InputRules && in.Kind != journal.InputLoaded {
+		return nil
+	}
+	r.inputs[in.Step] = append(r.inputs[in.Step], in)
+	return r.answers.note(&in)
 }
 
 // gate shows the instruments once the journal says that they came.
@@ -116,11 +133,19 @@ func (g *gate) Loaded() bool { return g.open }
 
 // step makes one step again; nil for one of no lane.
 func (r *replay) step(ctx context.Context, s *journal.Step, kept []journal.Input) (*Step, error) {
-	began := len(kept) > 0 && kept[0].Kind == journal.InputStart
-	if began {
-		if err := r.start(ctx, s.Account, kept[0].Doc); err != nil {
+	if s.At.Before(r.options.Since) {
+		return nil, r.skip(s.Account, kept)
+	}
+	if len(kept) > 0 && kept[0].Kind == journal.InputStart {
+		var doc lane.StartDoc
+		if err := json.Unmarshal(kept[0].Doc, &doc); err != nil {
+			return nil, fmt.Errorf("start: %w", err)
+		}
+		if err := r.start(ctx, s.Account, &doc); err != nil {
 			return nil, err
 		}
+	} else if err := r.beginAnew(ctx, s); err != nil {
+		return nil, err
 	}
 	l := r.lanes[s.Account]
 	if l == nil {
@@ -129,8 +154,11 @@ func (r *replay) step(ctx context.Context, s *journal.Step, kept []journal.Input
 		}
 		return nil, ErrBeginning
 	}
-	inputs, err := r.inputs(l, kept)
+	inputs, err := r.inputsOf(l, kept)
 	if err != nil {
+		return nil, err
+	}
+	if err := r.answers.step(s); err != nil {
 		return nil, err
 	}
 	batch := l.lane.Step(s.At, lane.Grant{Exits: int(s.Exits), Risk: int(s.Risk), Next: s.At.Add(time.Second)}, inputs)
@@ -145,22 +173,66 @@ func (r *replay) step(ctx context.Context, s *journal.Step, kept []journal.Input
 	return step, r.store.Commit(ctx, &batch.Commit)
 }
 
-// start builds an account's lane from what the steps before have committed, as a start did.
-func (r *replay) start(ctx context.Context, account string, text []byte) error {
-	var doc lane.StartDoc
-	if err := json.Unmarshal(text, &doc); err != nil {
-		return fmt.Errorf("start: %w", err)
+// skip remembers of a step before Since with what the account's process runs.
+func (r *replay) skip(account string, kept []journal.Input) error {
+	for i := range kept {
+		doc := r.starts[account]
+		switch in := &kept[i]; {
+		case in.Kind == journal.InputStart:
+			doc = &lane.StartDoc{}
+			if err := json.Unmarshal(in.Doc, doc); err != nil {
+				return fmt.Errorf("start: %w", err)
+			}
+			r.starts[account] = doc
+		case doc == nil:
+		case in.Kind == journal.InputLoaded:
+			doc.Loaded = true
+		case in.Kind == journal.InputRules:
+			if err := json.Unmarshal(in.Doc, &doc.Rules); err != nil {
+				return fmt.Errorf("rules: %w", err)
+			}
+		}
 	}
+	return nil
+}
+
+// beginAnew gives an account its lane in the first step since Since, where the process had begun before.
+func (r *replay) beginAnew(ctx context.Context, s *journal.Step) error {
+	if r.options.Since.IsZero() || r.lanes[s.Account] != nil {
+		return nil
+	}
+	doc := r.starts[s.Account]
+	if doc == nil {
+		if s.Account == "" || r.options.Begin == nil {
+			return nil
+		}
+		begin := r.options.Begin(s.Account)
+		doc = &begin
+	}
+	anew := *doc
+	anew.Began, anew.First = s.At, false
+	return r.start(ctx, s.Account, &anew)
+}
+
+// start builds an account's lane from what the steps before have committed, as a start did.
+func (r *replay) start(ctx context.Context, account string, doc *lane.StartDoc) error {
 	if r.lanes[account] == nil && !doc.First {
-		return ErrBeginning
+		if r.options.Since.IsZero() {
+			return ErrBeginning
+		}
+		before := journal.Commit{Account: account, At: doc.Began, Docs: []journal.Doc{lane.ArmedBefore(account, doc.Mode, doc.Began)}}
+		if err := r.store.Commit(ctx, &before); err != nil {
+			return err
+		}
 	}
 	l := &replayed{loaded: &gate{Instruments: r.options.Lane.Instruments, open: doc.Loaded}}
 	o := r.options.Lane
+	o.Answers = r.answers
 	o.Account, o.Label, o.ChatID, o.Instruments = account, doc.Label, doc.ChatID, l.loaded
 	o.Mode, o.Confirm, o.Adopt = doc.Mode, doc.Confirm, doc.Adopt
 	if doc.Rules != "" {
 		if o.Rules = r.options.Rules(doc.Rules); o.Rules == nil {
-			return fmt.Errorf("the rules of version %s are not there", doc.Rules)
+			return fmt.Errorf("%w: version %s", ErrRulesText, doc.Rules)
 		}
 	}
 	snap, err := r.store.Load(ctx, account, order.DayOf(doc.Began))
@@ -174,13 +246,13 @@ func (r *replay) start(ctx context.Context, account string, text []byte) error {
 	return nil
 }
 
-// inputs turns a step's rows into what the lane took.
-func (r *replay) inputs(l *replayed, kept []journal.Input) ([]lane.Input, error) {
+// inputsOf turns a step's rows into what the lane took.
+func (r *replay) inputsOf(l *replayed, kept []journal.Input) ([]lane.Input, error) {
 	var inputs []lane.Input
 	var rows []order.Update // of a reading whose own row comes behind them
 	for i := range kept {
 		in := &kept[i]
-		x, err := r.input(in, &rows)
+		x, err := r.input(l.lane, in, &rows)
 		if err != nil {
 			return nil, fmt.Errorf("input %d (%s): %w", in.Seq, in.Kind, err)
 		}
@@ -198,7 +270,7 @@ func (r *replay) inputs(l *replayed, kept []journal.Input) ([]lane.Input, error)
 	return inputs, nil
 }
 
-func (r *replay) input(in *journal.Input, rows *[]order.Update) (x *lane.Input, err error) {
+func (r *replay) input(l *lane.Lane, in *journal.Input, rows *[]order.Update) (x *lane.Input, err error) {
 	decode := func(into any) { err = json.Unmarshal(in.Doc, into) }
 	x = &lane.Input{}
 	switch in.Kind {
@@ -213,6 +285,7 @@ func (r *replay) input(in *journal.Input, rows *[]order.Update) (x *lane.Input, 
 		if u.Account == "" {
 			u.Account = in.Account
 		}
+		r.answers.asAsked(l, &u)
 		if in.Source == order.SourceBook {
 			*rows = append(*rows, u)
 			return nil, nil
@@ -246,7 +319,7 @@ func (r *replay) input(in *journal.Input, rows *[]order.Update) (x *lane.Input, 
 		var version string
 		if decode(&version); err == nil {
 			if x.Rules = r.options.Rules(version); x.Rules == nil {
-				err = fmt.Errorf("the rules of version %s are not there", version)
+				err = fmt.Errorf("%w: version %s", ErrRulesText, version)
 			}
 		}
 	default:
