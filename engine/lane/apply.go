@@ -443,7 +443,9 @@ func (l *Lane) lookEverywhere() {
 	for _, k := range l.book.Keys() {
 		l.touchKey(k)
 	}
-	clear(l.idle)
+	for id := range l.slots {
+		l.awake[id] = true
+	}
 }
 
 func sortedKeys[V any](m map[string]V) []string {

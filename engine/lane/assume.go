@@ -88,6 +88,7 @@ func (l *Lane) replacePlanned(u *order.Update) {
 			continue
 		}
 		r.OrderID = u.OrderID
+		l.links[u.OrderID] = r.ID
 		if s, ok := l.slots[r.Slot]; ok {
 			if so := s.byOrder(planned); so != nil {
 				so.OrderID = u.OrderID

@@ -83,9 +83,8 @@ func (l *Lane) winningSide(run *run) bool {
 	if g == nil {
 		return false
 	}
-	for _, id := range sortedKeys(l.slots) {
-		s := l.slots[id]
-		if s.Kind == actions.SlotStop && s.Group == g.ID && s.Key == g.Key && s.Trigger > 0 {
+	for _, s := range l.slotsAt(g.Key) {
+		if s.Kind == actions.SlotStop && s.Group == g.ID && s.Trigger > 0 {
 			entry, told := g.EntryPrice()
 			return told && (s.Trigger-entry)*order.Price(g.Sign) >= 0
 		}
@@ -206,8 +205,8 @@ func (l *Lane) turnExits(s *slot, g *order.Group) (steps []step, standing int64)
 		}
 		left -= min(remaining, left)
 	}
-	for _, slotID := range sortedKeys(l.slots) { // a stop on its way may still fill: it counts until it is seen
-		if other := l.slots[slotID]; other.Kind != actions.SlotExit && other.Group == g.ID && other.Key == g.Key {
+	for _, other := range l.slotsAt(g.Key) { // a stop on its way may still fill: it counts until it is seen
+		if other.Kind != actions.SlotExit && other.Group == g.ID {
 			standing += l.flyingPlacement(other)
 		}
 	}
@@ -225,10 +224,16 @@ func (l *Lane) exitOrder(s *slot, id string) bool { return s.byOrder(id) != nil 
 
 // slotOf finds the slot and placement of an order.
 func (l *Lane) slotOf(orderID string) (*slot, *slotOrder) {
-	for _, id := range sortedKeys(l.slots) {
-		if so := l.slots[id].byOrder(orderID); so != nil {
-			return l.slots[id], so
-		}
+	r, ok := l.requests[l.links[orderID]]
+	if !ok {
+		return nil, nil
+	}
+	s, ok := l.slots[r.Slot]
+	if !ok {
+		return nil, nil
+	}
+	if so := s.byOrder(orderID); so != nil {
+		return s, so
 	}
 	return nil, nil
 }
@@ -282,14 +287,10 @@ func (l *Lane) closeExit(s *slot) {
 // good gives the position back, so that the stop it took away is placed again first.
 func (l *Lane) exitRefused(s *slot, r *actions.Request, e *actions.Error) {
 	if r.Call.Method == actions.Modify {
-		if _, turned := l.slotOf(r.Call.OrderID); turned != nil {
+		if owner, turned := l.slotOf(r.Call.OrderID); turned != nil {
 			turned.Stubborn = true
 			s.Blocked = ""
-			for _, id := range sortedKeys(l.slots) {
-				if l.slots[id].byOrder(r.Call.OrderID) != nil {
-					l.dirty.slots[id] = true
-				}
-			}
+			l.touchSlot(owner)
 		}
 		l.tellFailed(nil, r, e)
 		return

@@ -183,9 +183,8 @@ type part struct{ part, share, took int64 }
 
 func (l *Lane) partsOf(g *order.Group) []part {
 	byPart := map[int64]*part{}
-	for _, id := range sortedKeys(l.slots) {
-		s := l.slots[id]
-		if s.Group != g.ID || s.Key != g.Key || s.Part == 0 {
+	for _, s := range l.slotsAt(g.Key) {
+		if s.Group != g.ID || s.Part == 0 {
 			continue
 		}
 		p, ok := byPart[s.Part]

@@ -1,6 +1,7 @@
 package lane
 
 import (
+	"slices"
 	"time"
 
 	"backstop/actions"
@@ -46,7 +47,7 @@ type Lane struct {
 	hot       map[order.Key]bool      // places that changed; true: all of the place is looked at
 	lasting   map[order.Key]time.Time // places where something lasts, and when to look again
 	waits     map[string]bool         // requests whose waiting was told
-	idle      map[string]bool         // slots with nothing to do until their place changes
+	awake     map[string]bool         // slots to look at: the others have nothing to do until their place changes
 	byPlace   map[order.Key][]string  // slots by place
 	strays    map[order.Key][]string  // orders with a tag of ours that no request is behind
 
@@ -87,7 +88,7 @@ func New(o Options, snap *journal.Snapshot, now time.Time) (*Lane, error) {
 		requests: map[string]*actions.Request{}, actions: map[string]*actions.Action{}, told: map[string]*told{},
 		fired: map[string]time.Time{}, dirty: newDirty(), asked: map[string]time.Time{}, links: map[string]string{}, flats: map[string]bool{}, recorded: map[string]bool{},
 		open: map[string]bool{}, ahead: map[string]bool{}, cancelled: map[string]bool{}, hot: map[order.Key]bool{}, lasting: map[order.Key]time.Time{}, waits: map[string]bool{}, unheard: map[string]time.Time{},
-		idle: map[string]bool{}, byPlace: map[order.Key][]string{}, strays: map[order.Key][]string{}, memory: map[string]any{}, clocks: map[string]*clock{}, freeze: map[string]int64{}, pastIDs: map[string]bool{}}
+		awake: map[string]bool{}, byPlace: map[order.Key][]string{}, strays: map[order.Key][]string{}, memory: map[string]any{}, clocks: map[string]*clock{}, freeze: map[string]int64{}, pastIDs: map[string]bool{}}
 	l.texts = map[string]bool{}
 	l.shown, l.loaded = map[string]uint64{}, o.Instruments != nil && o.Instruments.Loaded()
 	l.useRules(o.Rules)
@@ -127,7 +128,7 @@ func (l *Lane) dropDryRun() {
 		delete(l.slots, id)
 		l.dirty.slots[id] = true
 	}
-	l.byPlace, l.idle = map[order.Key][]string{}, map[string]bool{}
+	l.byPlace, l.awake = map[order.Key][]string{}, map[string]bool{}
 	for _, id := range sortedKeys(l.runs) {
 		delete(l.runs, id)
 		l.dirty.runs[id] = true
@@ -275,7 +276,7 @@ func (l *Lane) rollDay(day order.Day) {
 	carried := l.meta.Overnight
 	l.book.Clear()
 	clear(l.shown)
-	l.ahead, l.idle, l.byPlace = map[string]bool{}, map[string]bool{}, map[order.Key][]string{}
+	l.ahead, l.awake, l.byPlace = map[string]bool{}, map[string]bool{}, map[order.Key][]string{}
 	clear(l.hot)
 	clear(l.lasting)
 	clear(l.strays)
@@ -299,14 +300,26 @@ func (l *Lane) touchKey(k order.Key) {
 
 // foldedKey marks a place as changed by a fold: what the book says has changed is observed and its slots derived.
 func (l *Lane) foldedKey(k order.Key) {
-	l.hot[k] = l.hot[k]
+	if !l.hot[k] {
+		l.hot[k] = false // known, and no more than what changed
+	}
 	l.wakeSlots(k)
 }
 
 func (l *Lane) wakeSlots(k order.Key) {
 	for _, id := range l.byPlace[k] {
-		delete(l.idle, id)
+		l.awake[id] = true
 	}
+}
+
+// slotsAt are the slots of a place, sorted.
+func (l *Lane) slotsAt(k order.Key) []*slot {
+	ids := slices.Sorted(slices.Values(l.byPlace[k]))
+	slots := make([]*slot, len(ids))
+	for i, id := range ids {
+		slots[i] = l.slots[id]
+	}
+	return slots
 }
 
 // addSlot keeps a new slot and finds it by its place.
@@ -319,7 +332,7 @@ func (l *Lane) addSlot(s *slot) {
 // touchSlot marks a slot as changed.
 func (l *Lane) touchSlot(s *slot) {
 	l.dirty.slots[s.ID] = true
-	delete(l.idle, s.ID)
+	l.awake[s.ID] = true
 }
 
 // prune forgets actions that ended and that nothing waits for; the store keeps them.
@@ -337,5 +350,5 @@ func (l *Lane) prune() {
 // owns says whether the action is a slot's last word: its failure text is told with the slot.
 func (l *Lane) owns(a *actions.Action) bool {
 	s, ok := l.slots[a.Slot]
-	return ok && s.Owner == a.ID && !l.idle[s.ID]
+	return ok && s.Owner == a.ID && l.awake[s.ID]
 }

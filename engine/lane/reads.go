@@ -82,7 +82,7 @@ func (l *Lane) nextRead() time.Time {
 			sooner(l.after(since, unknownReads))
 		}
 	}
-	for _, id := range sortedKeys(l.slots) {
+	for id := range l.awake {
 		if s := l.slots[id]; !s.Reread.IsZero() && !l.meta.LastGood.After(s.Reread) {
 			sooner(s.Reread.Add(time.Millisecond))
 		}
@@ -159,8 +159,9 @@ func (l *Lane) eachAwaited(f func(o *order.Order)) {
 			places[r.Stands.Key] = true
 		}
 	}
-	for id, s := range l.slots {
-		if !l.idle[id] && (s.Active || s.Wish != nil || l.liveQuantity(s) > 0) {
+	for id := range l.awake {
+		s := l.slots[id]
+		if s.Active || s.Wish != nil || l.liveQuantity(s) > 0 {
 			places[s.Key] = true
 		}
 	}
@@ -296,10 +297,7 @@ func (l *Lane) wake() time.Time {
 	for _, at := range l.unheard {
 		sooner(at.Add(heardLate))
 	}
-	for id := range l.slots {
-		if l.idle[id] {
-			continue
-		}
+	for id := range l.awake {
 		for i := range l.slots[id].Orders {
 			so := &l.slots[id].Orders[i]
 			if l.slots[id].Kind == actions.SlotStop && !so.Ended && !so.Triggered.IsZero() && !so.Exit {

@@ -37,7 +37,7 @@ func (l *Lane) set(r *actions.Request, s actions.State, why string) {
 func (l *Lane) touch(r *actions.Request) {
 	l.dirty.requests[r.ID] = true
 	if s, ok := l.slots[r.Slot]; ok {
-		delete(l.idle, s.ID)
+		l.awake[s.ID] = true
 	}
 	if r.State.Final() {
 		delete(l.open, r.ID)
@@ -370,6 +370,7 @@ func (l *Lane) refuteRuns(orderID string, key order.Key) {
 		}
 		if !s.Active && len(s.Orders) == 0 { // opened for what never was
 			delete(l.slots, id)
+			delete(l.awake, id)
 			l.byPlace[s.Key] = slices.DeleteFunc(l.byPlace[s.Key], func(x string) bool { return x == id })
 		}
 	}

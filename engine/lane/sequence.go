@@ -386,14 +386,9 @@ func (l *Lane) cancelling(id, but string) bool {
 
 // takeWishBack: a cancel that a rule asks for takes a slot's wish back until a rule writes it again.
 func (l *Lane) takeWishBack(orderID string) {
-	for _, id := range sortedKeys(l.slots) {
-		s := l.slots[id]
-		for i := range s.Orders {
-			if s.Orders[i].OrderID == orderID && s.Kind != actions.SlotExit {
-				s.Active, s.Wish = false, nil
-				l.touchSlot(s)
-			}
-		}
+	if s, _ := l.slotOf(orderID); s != nil && s.Kind != actions.SlotExit {
+		s.Active, s.Wish = false, nil
+		l.touchSlot(s)
 	}
 }
 

@@ -39,17 +39,14 @@ type live struct {
 func (l *Lane) deriveSlots() bool {
 	changed := false
 	seen := map[string]bool{}
-	for ids := l.awake(seen); len(ids) > 0; ids = l.awake(seen) { // one may wake another, or open a new one
+	for ids := l.unseen(seen); len(ids) > 0; ids = l.unseen(seen) { // one may wake another, or open a new one
 		for _, id := range ids {
 			seen[id] = true
-			if l.idle[id] {
-				continue
-			}
 			if l.deriveSlot(l.slots[id]) {
 				changed = true
 			}
 			if l.resting(l.slots[id]) {
-				l.idle[id] = true
+				delete(l.awake, id)
 			}
 		}
 	}
@@ -57,11 +54,11 @@ func (l *Lane) deriveSlots() bool {
 	return changed
 }
 
-// awake are the ids of the slots to look at that were not seen yet, sorted.
-func (l *Lane) awake(seen map[string]bool) []string {
+// unseen are the ids of the slots to look at that were not seen yet, sorted.
+func (l *Lane) unseen(seen map[string]bool) []string {
 	var ids []string
-	for id := range l.slots {
-		if !l.idle[id] && !seen[id] {
+	for id := range l.awake {
+		if !seen[id] {
 			ids = append(ids, id)
 		}
 	}
@@ -87,7 +84,7 @@ func (l *Lane) deriveSlot(s *slot) bool {
 
 // resting says whether a slot has nothing to do until its place changes: nothing open, live or under way.
 func (l *Lane) resting(s *slot) bool {
-	if !l.armed || s.Wish != nil || s.Kind == actions.SlotExit && s.Active || len(l.slotRequests(s)) > 0 || !l.o.Assume && l.liveQuantity(s) > 0 {
+	if l.held(s) || s.Wish != nil || s.Kind == actions.SlotExit && s.Active || len(l.slotRequests(s)) > 0 || !l.o.Assume && l.liveQuantity(s) > 0 {
 		return false
 	}
 	if a := l.actions[s.Owner]; a != nil && !a.State.Final() {

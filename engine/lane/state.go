@@ -221,6 +221,7 @@ func (l *Lane) restoreDoc(d journal.Doc) error {
 		}
 		l.slots[s.ID] = s
 		l.byPlace[s.Key] = append(l.byPlace[s.Key], s.ID)
+		l.awake[s.ID] = true
 	case docRun:
 		r := &run{}
 		l.runs[d.ID] = r

@@ -85,9 +85,8 @@ func (l *Lane) bareText(g *order.Group, bare int64) string {
 		live = fmt.Sprintf("Exits for %d of %d are live", g.Covered(), g.Open())
 	}
 	next, hint := "no rule asked for a stop", "Place a stop in Kite, or exit."
-	for _, id := range sortedKeys(l.slots) {
-		s := l.slots[id]
-		if s.Kind != actions.SlotStop || s.Group != g.ID || s.Key != g.Key {
+	for _, s := range l.slotsAt(g.Key) {
+		if s.Kind != actions.SlotStop || s.Group != g.ID {
 			continue
 		}
 		next, hint = l.slotNext(s)
