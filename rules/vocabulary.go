@@ -65,7 +65,7 @@ type closedList struct {
 var closedWords = map[string]closedList{
 	"event.kind":                 {kindNames(true), true},
 	"event.source":               {[]string{"postback", "stream", "book", "replay"}, true},
-	"event.cause":                {[]string{"stop_loss", "target", "exit", "person", "broker"}, true},
+	"event.cause":                {[]string{"stop_loss", "target", "exit", "person", "broker", "max_daily_loss"}, true},
 	"group.side":                 {[]string{order.Buy, order.Sell}, true},
 	"instrument.instrument_type": {[]string{"EQ", "FUT", "CE", "PE"}, false},
 	"order.role":                 {roleNames(), true},

@@ -38,7 +38,7 @@ type EventWords struct {
 	Kind         string     `expr:"kind" example:"fill" doc:"what happened: a kind of the list under on"`
 	Source       string     `expr:"source" example:"postback" doc:"where it was seen: postback, stream, book, replay"`
 	Time         time.Time  `expr:"time" example:"2026-11-25 09:31:05" doc:"when, in IST"`
-	Cause        string     `expr:"cause" example:"target" doc:"of flat: stop_loss, target, exit, person, broker"`
+	Cause        string     `expr:"cause" example:"target" doc:"of flat: stop_loss, target, exit, person, broker; of guardrail: max_daily_loss"`
 	FillQuantity int        `expr:"fill_quantity" unit:"units" example:"75" doc:"this fill alone"`
 	FillPrice    float64    `expr:"fill_price" unit:"rupees" example:"120" doc:"the average price of this fill alone"`
 	Previous     OrderWords `expr:"previous" example:"event.previous.status" doc:"a field of the order as it was before the event"`

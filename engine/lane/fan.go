@@ -75,7 +75,8 @@ func (l *Lane) wordsAt(run *run, s site) *rules.Words {
 	if s.own {
 		return w
 	}
-	w.Order, w.Group = rules.OrderWords{}, rules.GroupWords{}
+	w.Order = rules.OrderWords{Exchange: s.Key.Exchange, Tradingsymbol: s.Key.Tradingsymbol, Product: s.Key.Product} // what was carried in has no order
+	w.Group = rules.GroupWords{}
 	if o, ok := l.book.Order(s.OrderID); ok {
 		w.Order = l.orderWords(o)
 	}

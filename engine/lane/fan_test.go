@@ -407,3 +407,35 @@ func TestAnOrderOfARuleThatMeetsThePositionCoversItAsAPersonsDoes(t *testing.T) 
 		t.Errorf("told %q", told)
 	}
 }
+
+func TestWhatWasCarriedInIsClosedByItsPlace(t *testing.T) {
+	d := newDesk(t, `
+version: 1
+rules:
+  - name: out
+    on: rejected
+    then:
+      - exit_position: {}
+        of: account
+        where: order.product == "NRML" and position.quantity < 0
+`)
+	d.now = d.now.Add(24 * time.Hour)
+	d.step()
+	d.readBook()
+	d.step(lane.Input{Positions: &lane.Positions{Began: d.now, Rows: []actions.PositionRow{
+		{Key: order.Key{Exchange: "NFO", Tradingsymbol: call, Product: "NRML"}, Quantity: -75, Overnight: -75, AveragePrice: 100 * order.Rupee},
+		{Key: order.Key{Exchange: "NFO", Tradingsymbol: call, Product: "MIS"}, Quantity: 75, Overnight: 75}}}})
+	d.opened("R1", func(u *order.Update) { u.Status = order.StatusRejected })
+	if p := d.take(actions.Place).Call.Params; p.Product != "NRML" || p.TransactionType != "BUY" || p.Quantity != 75 {
+		t.Fatalf("placed %+v", p)
+	}
+}
+
+func TestALossInDryRunPausesNothingLater(t *testing.T) {
+	d := newDesk(t, strings.Replace(reenter, "version: 1", "version: 1\nguardrails: { max_daily_loss: 100 }", 1), func(o *lane.Options) { o.Mode = lane.DryRun })
+	d.opened("E1", filled(75))
+	d.opened("X1", func(u *order.Update) { u.TransactionType, u.Price = "SELL", 100*order.Rupee; filled(75)(u) })
+	if !slices.ContainsFunc(d.tells, func(s string) bool { return strings.HasPrefix(s, "[dry-run] PAUSED") }) || d.lane.View().Paused {
+		t.Errorf("told %q", d.tells)
+	}
+}

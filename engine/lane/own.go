@@ -246,8 +246,10 @@ func (l *Lane) pauseNow(cause, why string) {
 	if l.meta.Paused {
 		return
 	}
-	l.meta.Paused = true
-	l.dirty.meta = true
+	if l.o.Mode != DryRun || l.o.Assume { // what a service decides in dry-run holds nothing back later
+		l.meta.Paused = true
+		l.dirty.meta = true
+	}
 	l.forget("paused " + cause)
 	l.say("paused "+cause, fmt.Sprintf("PAUSED (%s): %s. No new risk; stops, exits and cancels go on. Resume with: backstop resume", l.o.Account, why), sayOnce)
 }
