@@ -84,6 +84,7 @@ func startAs(t testing.TB, user int, dir, log string, env []string, args ...stri
 		_ = out.Close()
 		close(p.ended)
 	}()
+	t.Cleanup(p.kill) // whatever becomes of the test
 	return p
 }
 
