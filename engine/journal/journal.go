@@ -94,7 +94,7 @@ type Decision struct {
 	Explain []byte   `json:"explain,omitempty"` // JSON: the condition's parts with their values
 }
 
-// Event is one event with every decision that followed, one row. Doc is the event and the snapshot of words
+// Event is one event with every decision that followed, one row; written again it has the same order. Doc is the event and the snapshot of words
 // that it met, as JSON.
 type Event struct {
 	Seq          int64      `json:"seq"`

@@ -95,7 +95,7 @@ func days(t *testing.T, s journal.Store) {
 				c.Docs = append(c.Docs, journal.Doc{Kind: "lane", ID: account, Body: fmt.Append(nil, n)}, journal.Doc{Kind: "gone", ID: fmt.Sprint(n), Body: []byte("x")},
 					journal.Doc{Kind: "gone", ID: fmt.Sprint(n - 1)})
 				commit(t, s, c)
-				commit(t, s, &journal.Commit{Account: account, At: c.At, Events: []journal.Event{{ID: c.Events[0].ID, Account: account, RulesVersion: "late"}},
+				commit(t, s, &journal.Commit{Account: account, At: c.At, Events: []journal.Event{{ID: c.Events[0].ID, Account: account, OrderID: c.Events[0].OrderID, RulesVersion: "late"}},
 					Orders: []journal.OrderRow{{OrderID: "always", Account: account, Day: order.DayOf(at), Status: fmt.Sprint(n)}}})
 			}
 		}

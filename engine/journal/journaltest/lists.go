@@ -257,7 +257,8 @@ func asReference(t *testing.T, open Open) {
 		for range dice.Intn(4) {
 			c.Inputs = append(c.Inputs, journal.Input{At: at(), Kind: []journal.InputKind{journal.InputUpdate, journal.InputTimer}[dice.Intn(2)],
 				OrderID: id(), Status: "OPEN", Ignored: []string{"", "a duplicate"}[dice.Intn(2)]})
-			c.Events = append(c.Events, journal.Event{ID: id(), At: at(), Kind: order.KindFill, OrderID: id(), Decisions: []journal.Decision{{Rule: id()}}})
+			e := id()
+			c.Events = append(c.Events, journal.Event{ID: e, At: at(), Kind: order.KindFill, OrderID: e, Decisions: []journal.Decision{{Rule: id()}}})
 			c.Orders = append(c.Orders, journal.OrderRow{OrderID: id(), Day: order.DayOf(at()), Status: "OPEN"})
 			c.Actions = append(c.Actions, actions.Action{ID: id(), State: states[dice.Intn(len(states))], Rule: id(), OrderID: id(), Created: at()})
 			c.Requests = append(c.Requests, actions.Request{ID: id(), State: states[dice.Intn(len(states))], For: id(), OrderID: id(),

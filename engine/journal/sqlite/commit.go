@@ -131,6 +131,9 @@ func (w *wave) insert(t *transaction, rows []*journal.Row, numbered bool, confli
 	return n, affected, err
 }
 
+// newEvent is the conflict clause by which an event that is there stays.
+var newEvent = "ON CONFLICT (" + specs[journal.TableEvents].key + ") DO NOTHING"
+
 // writeEvents adds events, and replaces those that were there under the numbers that they have. Nearly all are new.
 func (w *wave) writeEvents(t *transaction) error {
 	for rest := w.events; len(rest) > 0; {
@@ -138,7 +141,7 @@ func (w *wave) writeEvents(t *transaction) error {
 		for i, r := range rest {
 			r.Seq = before + 1 + int64(i)
 		}
-		n, added, err := w.insert(t, rest, true, "ON CONFLICT (id, account) DO NOTHING")
+		n, added, err := w.insert(t, rest, true, newEvent)
 		if err != nil {
 			return err
 		}
@@ -163,7 +166,7 @@ func (w *wave) writeEvents(t *transaction) error {
 // writeEvent adds or replaces one.
 func (w *wave) writeEvent(t *transaction, one []*journal.Row) error {
 	one[0].Seq = t.eventSeq + 1
-	_, added, err := w.insert(t, one, true, "ON CONFLICT (id, account) DO NOTHING")
+	_, added, err := w.insert(t, one, true, newEvent)
 	switch {
 	case err != nil:
 		return err
@@ -171,6 +174,6 @@ func (w *wave) writeEvent(t *transaction, one []*journal.Row) error {
 		t.eventSeq++
 		return nil
 	}
-	w.args = append(args(w.args[:0], one[0], false), one[0].Values[:2]...)
+	w.args = append(args(w.args[:0], one[0], false), key(one[0])...)
 	return t.eventAgain.QueryRowContext(background, w.args...).Scan(&one[0].Seq)
 }

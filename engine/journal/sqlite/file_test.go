@@ -192,7 +192,6 @@ func TestWhatIsAskedOftenIsNotScannedFor(t *testing.T) {
 	for query, indexes := range map[string][]string{
 		`SELECT doc FROM inputs WHERE order_id = ? AND order_id <> '' AND seq < ? ORDER BY seq DESC`: {"inputs_order"},
 		`SELECT doc FROM events WHERE order_id = ? AND order_id <> '' AND seq < ? ORDER BY seq DESC`: {"events_order"},
-		`SELECT doc FROM events WHERE id = ? AND seq < ? ORDER BY seq DESC`:                          {"autoindex_events_1"},
 		loadOrders:   {"orders_day"},
 		loadActions:  {"actions_open"},
 		loadRequests: {"requests_open", "requests_day", "PRIMARY KEY"},

@@ -27,7 +27,7 @@ var specs = map[journal.Table]spec{
 	journal.TableCut:            {from: "cut"},
 	journal.TableSteps:          {number: "seq", from: "steps ORDER BY seq"},
 	journal.TableInputs:         {number: "seq", step: true, from: "inputs ORDER BY seq"},
-	journal.TableEvents:         {number: "seq", step: true, key: "id, account", from: "events ORDER BY seq"},
+	journal.TableEvents:         {number: "seq", step: true, key: "order_id, id, account", from: "events ORDER BY seq"},
 	journal.TableOrders:         {number: "place", step: true, key: "order_id, account", from: "orders ORDER BY place"},
 	journal.TableActions:        {number: "place", step: true, key: "id, account", from: "actions ORDER BY place"},
 	journal.TableRequests:       {number: "place", step: true, key: "id, account", from: "requests ORDER BY place"},
@@ -88,6 +88,15 @@ func args(list []any, r *journal.Row, numbered bool) []any {
 		list = append(list, r.Step)
 	}
 	return append(append(list, int64(r.Sum)), r.Values...)
+}
+
+// key are a row's values in the columns of its table's key.
+func key(r *journal.Row) []any {
+	var values []any
+	for _, name := range strings.Split(specs[r.Table].key, ", ") {
+		values = append(values, r.Values[slices.IndexFunc(r.Table.Columns(), func(c journal.Column) bool { return c.Name == name })])
+	}
+	return values
 }
 
 // row is a row of a result.

@@ -53,7 +53,7 @@ func openTransaction(ctx context.Context, s source) (*transaction, error) {
 	}{
 		{&t.begin, `BEGIN IMMEDIATE`},
 		{&t.commit, `COMMIT`},
-		{&t.eventAgain, `UPDATE events SET ` + strings.Join(set, ", ") + ` WHERE id = ? AND account = ? RETURNING seq`},
+		{&t.eventAgain, `UPDATE events SET ` + strings.Join(set, ", ") + ` WHERE order_id = ? AND id = ? AND account = ? RETURNING seq`},
 		{&t.docGone, `DELETE FROM docs WHERE account = ? AND kind = ? AND id = ?`},
 	} {
 		if *p.to, err = conn.PrepareContext(ctx, p.sql); err != nil {

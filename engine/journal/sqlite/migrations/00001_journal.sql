@@ -1,7 +1,8 @@
 -- +goose Up
 
 -- Times are nanoseconds since 1970 UTC; NULL is no time. seq and place rise with the order of writing and stay
--- when a row is replaced. Ids lead the unique keys, so that a row is found with or without its account.
+-- when a row is replaced. Ids lead the unique keys, so that a row is found with or
+-- without its account.
 
 CREATE TABLE inputs (
     seq      INTEGER PRIMARY KEY,
@@ -29,10 +30,11 @@ CREATE TABLE events (
     group_id      TEXT NOT NULL,
     rules_version TEXT NOT NULL,
     decisions     TEXT NOT NULL, -- JSON
-    doc           BLOB,
-    UNIQUE (id, account)
+    doc           BLOB
 ) STRICT;
-CREATE INDEX events_order ON events (order_id) WHERE order_id <> '';
+-- An event never changes its order, and order ids rise: led by them this index grows at its end, where ids alone, which
+-- are hashes, would touch a page of it each.
+CREATE UNIQUE INDEX events_order ON events (order_id, id, account);
 
 CREATE TABLE orders (
     place    INTEGER PRIMARY KEY,
