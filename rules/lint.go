@@ -278,12 +278,22 @@ func (rd read) counts() bool {
 	return rd.functions[recentName]
 }
 
-// literalText is a text parameter that reads nothing, "" where it was not written or is worked out.
+// onlyVars says whether nothing is read but constants.
+func (rd read) onlyVars() bool {
+	for w := range rd.words {
+		if !strings.HasPrefix(w, "vars.") {
+			return false
+		}
+	}
+	return true
+}
+
+// literalText is a text parameter that reads nothing but vars, "" where it was not written or is worked out.
 func (s *Step) literalText(name string) string {
 	for _, p := range s.params {
 		switch {
 		case p.spec.Name != name:
-		case p.text != nil && len(p.text.read.words) == 0:
+		case p.text != nil && p.text.read.onlyVars():
 			text, _ := p.text.value(&Words{})
 			return text
 		case p.literal != nil:

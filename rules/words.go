@@ -137,7 +137,7 @@ type InstrumentWords struct {
 // AccountWords names the account.
 type AccountWords struct {
 	ID    string `expr:"id" example:"AB1234" doc:"the Kite user id"`
-	Label string `expr:"label" example:"family" doc:"the name you gave it"`
+	Label string `expr:"label" example:"family" doc:"the name you gave it; without one its id"`
 }
 
 // ErrorWords is the failure that on_error answers.

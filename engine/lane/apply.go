@@ -117,7 +117,11 @@ func (l *Lane) fold(u *order.Update, baseline bool) string {
 	if u.Source == order.SourcePostback && o.Ahead() && o.Claimed.Before(l.meta.Now) {
 		l.readNow = true // news of an order of which more is claimed than the book has shown: what claimed it may be a forgery
 	}
+	shown := l.untell(o, u)
 	l.tellOrder(o, u)
+	if shown {
+		return ""
+	}
 	return out.Ignored
 }
 

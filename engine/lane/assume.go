@@ -53,9 +53,31 @@ func (l *Lane) assume(r *actions.Request) {
 	l.tie(o)
 	l.noteOrderID(r)
 	l.sent(r)
+	told := o.Told
 	l.book.Tell(o, false, l.meta.Now) // what is only assumed is no event
+	if _, waits := l.untold[o.ID]; l.o.Assume && r.Call.Method != actions.Place && !waits {
+		l.untold[o.ID] = told
+	}
 	l.dirty.orders[o.ID] = true
 	l.foldedKey(o.Key())
+}
+
+// untell makes an assumed change or cancel untold again where an update shows it, so that it is told now. It says whether
+// it did.
+func (l *Lane) untell(o *order.Order, u *order.Update) bool {
+	told, waits := l.untold[o.ID]
+	row := o.Row()
+	if row.Status == order.StatusCancelled {
+		waits = waits && u.Status == order.StatusCancelled
+	} else {
+		waits = waits && u.Price == row.Price && u.TriggerPrice == row.TriggerPrice && u.Quantity == row.Quantity && u.OrderType == row.OrderType
+	}
+	if !waits {
+		return false
+	}
+	delete(l.untold, o.ID)
+	o.Told.Terminal, o.Told.Values = told.Terminal, told.Values
+	return true
 }
 
 // assumedTime makes an assumed change later than what it changes.

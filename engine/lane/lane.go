@@ -43,6 +43,7 @@ type Lane struct {
 	// Indexes over the above, so that a step costs what changed and not what the day holds.
 	open      map[string]bool         // requests that are not final
 	ahead     map[string]bool         // orders whose claims are not confirmed
+	untold    map[string]order.Told   // with Assume: what was told of an order before a change that is only assumed
 	cancelled map[string]bool         // orders that we asked to end
 	hot       map[order.Key]bool      // places that changed; true: all of the place is looked at
 	lasting   map[order.Key]time.Time // places where something lasts, and when to look again
@@ -87,7 +88,7 @@ func New(o Options, snap *journal.Snapshot, now time.Time) (*Lane, error) {
 	l := &Lane{o: o, book: order.NewBook(o.Account), slots: map[string]*slot{}, runs: map[string]*run{},
 		requests: map[string]*actions.Request{}, actions: map[string]*actions.Action{}, told: map[string]*told{},
 		fired: map[string]time.Time{}, dirty: newDirty(), asked: map[string]time.Time{}, links: map[string]string{}, flats: map[string]bool{}, recorded: map[string]bool{},
-		open: map[string]bool{}, ahead: map[string]bool{}, cancelled: map[string]bool{}, hot: map[order.Key]bool{}, lasting: map[order.Key]time.Time{}, waits: map[string]bool{}, unheard: map[string]time.Time{},
+		open: map[string]bool{}, ahead: map[string]bool{}, untold: map[string]order.Told{}, cancelled: map[string]bool{}, hot: map[order.Key]bool{}, lasting: map[order.Key]time.Time{}, waits: map[string]bool{}, unheard: map[string]time.Time{},
 		awake: map[string]bool{}, byPlace: map[order.Key][]string{}, strays: map[order.Key][]string{}, memory: map[string]any{}, clocks: map[string]*clock{}, freeze: map[string]int64{}, pastIDs: map[string]bool{}}
 	l.texts = map[string]bool{}
 	l.shown, l.loaded = map[string]uint64{}, o.Instruments != nil && o.Instruments.Loaded()

@@ -10,7 +10,7 @@ import (
 
 // words is the snapshot that an expression reads for an event: the claimed layer as it stands.
 func (l *Lane) words(e *order.Event, r *run) *rules.Words {
-	w := &rules.Words{Event: l.eventWords(e), Account: rules.AccountWords{ID: l.o.Account, Label: l.o.Label}}
+	w := &rules.Words{Event: l.eventWords(e), Account: rules.AccountWords{ID: l.o.Account, Label: cmp.Or(l.o.Label, l.o.Account)}}
 	if o, ok := l.book.Order(e.OrderID); ok {
 		w.Order = l.orderWords(o)
 		if e.Reason != "" {

@@ -69,12 +69,11 @@ func (s *scenario) filled(id string, written map[string]any) map[string]any {
 	known, old := s.orders[id]
 	m := s.defaults(written)
 	if old {
-		m = map[string]any{}
-	}
-	maps.Copy(m, known)
-	for _, moved := range []string{"status", "order_timestamp", "exchange_update_timestamp", "exchange_timestamp", "status_message", "status_message_raw",
-		"pending_quantity", "cancelled_quantity", "average_price"} {
-		delete(m, moved)
+		m = maps.Clone(known)
+		for _, moved := range []string{"status", "order_timestamp", "exchange_update_timestamp", "exchange_timestamp", "status_message", "status_message_raw",
+			"pending_quantity", "cancelled_quantity", "average_price"} {
+			delete(m, moved)
+		}
 	}
 	maps.Copy(m, written)
 	m["order_id"] = id
