@@ -32,7 +32,7 @@ func writingPragmas(o Options) []pragma {
 		{"foreign_keys", "1", ""},
 		{"wal_autocheckpoint", fmt.Sprint(checkpointForced), ""},
 		{"journal_size_limit", fmt.Sprint(walBytesKept), ""},
-		{"cache_size", "-8000", ""}, // 8 MB
+		{"cache_size", "-2000", ""}, // 2 MB
 	}
 }
 
