@@ -89,7 +89,10 @@ func (l *Lane) slotRequests(s *slot) []*actions.Request {
 
 // openRequests are the ids of requests that are not final, sorted.
 func (l *Lane) openRequests() []string {
-	return sortedKeys(l.open)
+	if l.openIDs == nil {
+		l.openIDs = sortedKeys(l.open)
+	}
+	return l.openIDs
 }
 
 // stepID names a step by the broker's facts: of a placement the slot, slice and generation; of a change the

@@ -42,6 +42,8 @@ type Lane struct {
 
 	// Indexes over the above, so that a step costs what changed and not what the day holds.
 	open      map[string]bool         // requests that are not final
+	prunedOn  order.Day               // the day on which the requests of those before were forgotten
+	openIDs   []string                // of open, sorted; nil where it changed. The slice is never changed, for callers walk it
 	ahead     map[string]bool         // orders whose claims are not confirmed
 	untold    map[string]order.Told   // with Assume: what was told of an order before a change that is only assumed
 	cancelled map[string]bool         // orders that we asked to end
@@ -336,8 +338,25 @@ func (l *Lane) touchSlot(s *slot) {
 	l.awake[s.ID] = true
 }
 
+// pruneRequests forgets, once a day, the requests of the days before: the store keeps them, and a start reads none of
+// them either.
+func (l *Lane) pruneRequests() {
+	if l.prunedOn == l.meta.Day {
+		return
+	}
+	l.prunedOn = l.meta.Day
+	for id, r := range l.requests {
+		if r.State.Final() && order.DayOf(r.Created) < l.meta.Day {
+			delete(l.requests, id)
+			delete(l.links, r.OrderID)
+			delete(l.cancelled, r.Call.OrderID)
+		}
+	}
+}
+
 // prune forgets actions that ended and that nothing waits for; the store keeps them.
 func (l *Lane) prune() {
+	l.pruneRequests()
 	for id, a := range l.actions {
 		if !a.State.Final() {
 			continue

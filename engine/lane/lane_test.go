@@ -817,3 +817,17 @@ func TestAForgedExitThatMakesAGroupLookFlatKeepsNoStopAway(t *testing.T) {
 		t.Fatalf("the stop is %+v", p)
 	}
 }
+
+// A lane that runs for months holds the requests of its day alone.
+func TestRequestsOfDaysBeforeAreForgotten(t *testing.T) {
+	d, _ := entered(t, stopRule)
+	if n := lane.Requests(d.lane); n != 1 {
+		t.Fatalf("%d requests on the day", n)
+	}
+	d.book = map[string]*order.Update{}
+	d.now = d.now.Add(24 * time.Hour)
+	d.step()
+	if n := lane.Requests(d.lane); n != 0 {
+		t.Errorf("%d requests on the day after", n)
+	}
+}

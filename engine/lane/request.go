@@ -40,10 +40,16 @@ func (l *Lane) touch(r *actions.Request) {
 		l.awake[s.ID] = true
 	}
 	if r.State.Final() {
-		delete(l.open, r.ID)
+		if l.open[r.ID] {
+			delete(l.open, r.ID)
+			l.openIDs = nil
+		}
 		return
 	}
-	l.open[r.ID] = true
+	if !l.open[r.ID] {
+		l.open[r.ID] = true
+		l.openIDs = nil
+	}
 }
 
 // noteOrderID remembers which order a placement became.
