@@ -157,6 +157,7 @@ func (l *Lane) tie(o *order.Order) {
 		}
 	}
 	o.Link = link
+	l.noteLoose(o)
 	l.book.Relink(o)
 	l.foldedKey(o.Key())
 	l.dirty.orders[o.ID] = true

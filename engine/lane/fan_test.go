@@ -439,3 +439,35 @@ func TestALossInDryRunPausesNothingLater(t *testing.T) {
 		t.Errorf("told %q", d.tells)
 	}
 }
+
+func TestInvariant4AnExitThatARulePlacedDoesNotOutliveItsGroup(t *testing.T) {
+	d := newDesk(t, `
+version: 1
+rules:
+  - name: out
+    on: fill
+    when: order.role == "entry"
+    then: [place_order: { exchange: NFO, tradingsymbol: "${order.tradingsymbol}", transaction_type: SELL, quantity: 150, product: MIS, order_type: LIMIT, price: 150, role: target }]
+    on_error: [telegram: "${error.message}"]
+`)
+	d.opened("E1", big(150))
+	d.accept(d.take(actions.Place), "T1")
+	d.set("X1", func(u *order.Update) { u.TransactionType = "SELL"; filled(75)(u) })
+	d.readBook()
+	r := d.take(actions.Modify)
+	if r.Call.OrderID != "T1" || r.Call.Sent().Quantity != 75 || r.Call.Sent().Price != 150*order.Rupee {
+		t.Fatalf("made smaller: %+v", r.Call)
+	}
+	d.accept(r, "T1")
+	d.set("X2", func(u *order.Update) { u.TransactionType = "SELL"; filled(75)(u) })
+	d.readBook()
+	c := d.take(actions.Cancel)
+	if c.Call.OrderID != "T1" {
+		t.Fatalf("cancelled %s", c.Call.OrderID)
+	}
+	d.restart(time.Second) // its answer is lost
+	d.wait(3 * time.Second)
+	d.accept(d.take(actions.Cancel), "T1")
+	d.wait(5 * time.Second)
+	d.none()
+}

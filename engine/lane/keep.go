@@ -145,6 +145,7 @@ func (l *Lane) wanted(s *slot, g *order.Group) int64 {
 		if !l.stopReady(s) {
 			return 0
 		}
+		open = max(0, open-l.looseTargets(g))
 		if s.Most > 0 {
 			open = min(open, s.Most)
 		}

@@ -24,6 +24,7 @@ type Lane struct {
 	flats    map[string]bool // groups that were told flat, by cause
 	recorded map[string]bool // versions of the rules that the journal knows
 	memory   map[string]any  // state.*; never changed in place
+	loose    map[string]bool // live exits that rules placed by themselves
 	pastIDs  map[string]bool
 	past     []*happened // what some rule looks back for, oldest first
 	clocks   map[string]*clock
@@ -91,7 +92,7 @@ func New(o Options, snap *journal.Snapshot, now time.Time) (*Lane, error) {
 		requests: map[string]*actions.Request{}, actions: map[string]*actions.Action{}, told: map[string]*told{},
 		fired: map[string]time.Time{}, dirty: newDirty(), asked: map[string]time.Time{}, links: map[string]string{}, flats: map[string]bool{}, recorded: map[string]bool{},
 		open: map[string]bool{}, ahead: map[string]bool{}, untold: map[string]order.Told{}, cancelled: map[string]bool{}, hot: map[order.Key]bool{}, lasting: map[order.Key]time.Time{}, waits: map[string]bool{}, unheard: map[string]time.Time{},
-		awake: map[string]bool{}, byPlace: map[order.Key][]string{}, strays: map[order.Key][]string{}, memory: map[string]any{}, clocks: map[string]*clock{}, freeze: map[string]int64{}, pastIDs: map[string]bool{}}
+		awake: map[string]bool{}, byPlace: map[order.Key][]string{}, strays: map[order.Key][]string{}, memory: map[string]any{}, clocks: map[string]*clock{}, freeze: map[string]int64{}, pastIDs: map[string]bool{}, loose: map[string]bool{}}
 	l.texts = map[string]bool{}
 	l.shown, l.loaded = map[string]uint64{}, o.Instruments != nil && o.Instruments.Loaded()
 	l.useRules(o.Rules)
@@ -223,6 +224,7 @@ func (l *Lane) carry() {
 			l.decide(&e)
 		case l.moveRuns():
 		case l.deriveSlots():
+		case l.keepLoose():
 		default:
 			return
 		}

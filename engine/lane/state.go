@@ -184,6 +184,7 @@ func (l *Lane) restore(snap *journal.Snapshot) error {
 			return fmt.Errorf("order %s: %w", row.OrderID, err)
 		}
 		l.book.Restore(&o)
+		l.noteLoose(&o)
 		l.noteStray(&o)
 		l.hot[o.Key()] = true // also what lasts
 		if !o.Claimed.IsZero() {

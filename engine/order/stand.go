@@ -138,13 +138,13 @@ func (b *Book) coverBy(h *Holding, o *Order, used map[shelf]int64) {
 		}
 		if o.behindGroup() {
 			if g := h.byID[o.Link.Group]; g != nil {
-				put(g, min(remaining, g.Open()), !o.Link.Loose)
+				put(g, min(remaining, g.Open()), o.kept())
 			}
 		} else {
 			adopt := func(g *Group) {
 				n := min(remaining, g.Open()-used[shelf{g.ID, role}])
 				used[shelf{g.ID, role}] += n
-				put(g, n, o.Link != nil && !o.Link.Loose)
+				put(g, n, o.kept())
 			}
 			own := h.byID[h.member[o.ID]]
 			if own != nil && own.Sign == -sign {
@@ -153,7 +153,7 @@ func (b *Book) coverBy(h *Holding, o *Order, used map[shelf]int64) {
 			for _, g := range h.open {
 				if n := min(remaining, g.uncovered(role)-used[shelf{g.ID, role}]); g != own && g.Sign == -sign && n > 0 {
 					used[shelf{g.ID, role}] += n
-					put(g, n, o.Link != nil && !o.Link.Loose)
+					put(g, n, o.kept())
 				}
 			}
 			for _, g := range h.open {
@@ -171,3 +171,6 @@ func (b *Book) coverBy(h *Holding, o *Order, used map[shelf]int64) {
 		}
 	}
 }
+
+// kept says whether Backstop's own stops stand beside the order: what a slot keeps, and a target that a rule placed.
+func (o *Order) kept() bool { return o.Link != nil && (!o.Link.Loose || o.Link.Role == RoleTarget) }
