@@ -10,9 +10,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 
 	"backstop/engine/market"
+	"backstop/engine/order"
 )
 
 // wantPlain is what every message of the command line is: one line, without anything that acts on a terminal, and
@@ -170,7 +172,7 @@ func FuzzDryRun(f *testing.F) {
 	})
 }
 
-// FuzzCalendar: a calendar file is refused with one line, or gives hours that can be asked.
+// FuzzCalendar: a calendar file is refused with lines that name it, or gives hours that can be asked.
 func FuzzCalendar(f *testing.F) {
 	f.Add("holidays: [2026-01-26]\n")
 	f.Add("a: &a [*a, *a]\n")
@@ -180,9 +182,25 @@ func FuzzCalendar(f *testing.F) {
 		if len(text) > 5000 {
 			return
 		}
-		c, err := market.Parse([]byte(text))
+		c, err := market.Parse("calendar.yaml", []byte(text))
 		if (err == nil) != (c != nil) {
 			t.Fatal(c, err)
+		}
+		var wrong market.Mistakes
+		if err != nil && (!errors.As(err, &wrong) || len(wrong) == 0 || !strings.HasPrefix(wrong[0].Error(), "calendar.yaml:")) {
+			t.Fatal(err)
+		}
+		if err == nil {
+			for at, end := time.Date(2026, 1, 1, 0, 0, 0, 0, order.IST), time.Date(2027, 1, 10, 0, 0, 0, 0, order.IST); at.Before(end); at = at.AddDate(0, 0, 1) {
+				for _, exchange := range []string{"NSE", "NFO", "CDS", "MCX", "XYZ"} {
+					open, close, ok := c.Session(exchange, at)
+					off := c.SquareOff(exchange, "MIS", at)
+					if ok && (!close.After(open) || !off.After(open) || off.After(close)) {
+						t.Fatal(exchange, open, close, off)
+					}
+				}
+				_ = c.Today(at) + c.Note(at)
+			}
 		}
 	})
 }

@@ -97,6 +97,9 @@ func (p *program) serve(ctx context.Context, s *settings, verbose bool) error {
 	sv.public, sv.admin = public, admin
 	log.Info("backstop serves", "version", buildOf().Version, "mode", s.text("mode"), "accounts", names(accounts),
 		"rules", s.text("rules"), "rules_version", set.Version(), "public", public.Addr().String(), "private", admin.Addr().String())
+	if note := hours.Note(time.Now()); note != "" {
+		log.Warn(note)
+	}
 	if set.Alerts() == "" {
 		log.Warn("no channel is told what goes wrong: set TELEGRAM_BOT_TOKEN and TELEGRAM_CHAT_ID")
 	}

@@ -90,7 +90,7 @@ func (sv *server) wire(accounts []account, channels notify.Registry, hours *mark
 	info := sv.rulesInfo()
 	host, _, _ := net.SplitHostPort(s.text("admin")) // the form was checked
 	keeper, _ := sv.store.(journal.Keeper)
-	sv.console = console.New(console.Options{Store: journal.Whole(sv.store), Keeper: keeper, Engine: seat{sv.engine}, Rules: func() console.RulesInfo { return info },
+	sv.console = console.New(console.Options{Store: journal.Whole(sv.store), Keeper: keeper, Engine: seat{sv.engine, hours}, Rules: func() console.RulesInfo { return info },
 		Metrics: metrics, Version: buildOf().Version, Public: !loopback(host), AdminPassword: s.text("admin_password"), Log: sv.log})
 	return nil
 }
@@ -210,7 +210,10 @@ func (sv *server) rulesInfo() console.RulesInfo {
 }
 
 // seat is the engine as the console asks it.
-type seat struct{ engine *engine.Engine }
+type seat struct {
+	engine *engine.Engine
+	hours  *market.Calendar
+}
 
 var _ console.Engine = seat{}
 
@@ -246,7 +249,16 @@ func (e seat) Ready() []console.Check {
 		}
 		checks = append(checks, console.Check{Name: name, OK: c.OK, Text: c.Text})
 	}
-	return checks
+	return append(checks, calendarCheck(e.hours, time.Now()))
+}
+
+// calendarCheck tells the day's sessions. What the calendar doesn't know is a note and holds nothing up.
+func calendarCheck(hours *market.Calendar, now time.Time) console.Check {
+	text := hours.Today(now)
+	if note := hours.Note(now); note != "" {
+		text += "; " + note
+	}
+	return console.Check{Name: "calendar", OK: true, Text: text}
 }
 
 // Control says a person's word to one account, or to all.

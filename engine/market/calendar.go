@@ -13,16 +13,17 @@ import (
 // that the calendar does not name is treated like NSE.
 type Calendar struct {
 	always   bool
-	segments []*segment
+	segments []*segment          // as listed
 	byName   map[string]*segment // by exchange
-	holidays map[day]holiday
+	years    map[int]bool        // whose holidays are all known
 }
 
 // segment is one group of exchanges with the same hours.
 type segment struct {
 	name      string
 	exchanges []string
-	hours     []hours // by from, rising
+	hours     []hours     // by from, rising
+	odd       map[day]odd // days that are not like others
 }
 
 // hours is a segment's session from a day on. Seconds are counted from midnight IST.
@@ -31,7 +32,11 @@ type hours struct {
 	open, close int64
 	winterClose int64     // 0: the same all year
 	squareOff   squareOff // of intraday products
+	auction     span      // the closing auction of some shares; zero: none
 }
+
+// span is a part of a day.
+type span struct{ from, to int64 }
 
 // squareOff is a time of day or a distance from the close.
 type squareOff struct {
@@ -39,10 +44,12 @@ type squareOff struct {
 	beforeClose int64
 }
 
-// holiday is a day off: only the named segments trade, in these hours.
-type holiday struct {
-	name string
-	open map[string]hours
+// odd is a day that is not like others: a session of its own, the usual one (on a weekend), or none.
+type odd struct {
+	name      string
+	usual     bool
+	session   span // zero: closed, unless usual
+	squareOff squareOff
 }
 
 // defaultExchange stands in for an exchange that the calendar does not name.
@@ -154,7 +161,6 @@ func (c *Calendar) anySession(d day) bool {
 
 // hoursOn is a segment's session on a day, the winter close already in it.
 func (c *Calendar) hoursOn(s *segment, d day) (hours, bool) {
-	off, isHoliday := c.holidays[d]
 	var h hours
 	for _, row := range s.hours {
 		if row.from > d {
@@ -165,10 +171,16 @@ func (c *Calendar) hoursOn(s *segment, d day) (hours, bool) {
 	if h.winterClose != 0 && d.usWinter() {
 		h.close = h.winterClose
 	}
-	if isHoliday {
-		odd, ok := off.open[s.name]
-		h.open, h.close = odd.open, odd.close
-		return h, ok
+	o, isOdd := s.odd[d]
+	switch {
+	case !isOdd:
+		return h, h.close != 0 && !d.weekend()
+	case o.usual:
+		return h, h.close != 0
 	}
-	return h, h.close != 0 && !d.weekend()
+	h.open, h.close = o.session.from, o.session.to
+	if o.squareOff != (squareOff{}) {
+		h.squareOff = o.squareOff
+	}
+	return h, h.close != 0
 }

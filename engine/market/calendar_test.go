@@ -1,8 +1,11 @@
 package market
 
 import (
+	"strings"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 
 	"backstop/engine/order"
 )
@@ -81,6 +84,116 @@ func TestEveryBoundaryOfEverySegment(t *testing.T) {
 	}
 }
 
+// Holidays of kite-facts 6.3, and of the exchanges' circulars where those leave it open.
+func TestDaysThatAreNotLikeOthers(t *testing.T) {
+	t.Parallel()
+	const closed = ""
+	for _, c := range []struct{ day, equity, derivatives, currency, commodity string }{
+		{"2026-01-01", "09:15-15:30", "09:15-15:30", "09:00-17:00", "09:00-17:00"}, // New Year: no evening at MCX
+		{"2026-01-15", closed, closed, closed, "17:00-23:55"},                      // elections in Maharashtra
+		{"2026-01-26", closed, closed, closed, closed},
+		{"2026-02-01", "09:15-15:30", "09:15-15:30", closed, "09:00-17:00"}, // a Sunday: the budget
+		{"2026-02-02", "09:15-15:30", "09:15-15:30", "09:00-17:00", "09:00-23:55"},
+		{"2026-02-15", closed, closed, closed, closed}, // a Sunday: Mahashivratri
+		{"2026-02-19", "09:15-15:30", "09:15-15:30", closed, "09:00-23:55"},
+		{"2026-03-03", closed, closed, closed, "17:00-23:55"}, // American winter
+		{"2026-03-19", "09:15-15:30", "09:15-15:30", closed, "09:00-23:30"},
+		{"2026-03-26", closed, closed, closed, "17:00-23:30"}, // American summer
+		{"2026-03-31", closed, closed, closed, "17:00-23:30"},
+		{"2026-04-01", "09:15-15:30", "09:15-15:30", closed, "09:00-23:30"},
+		{"2026-04-03", closed, closed, closed, closed},
+		{"2026-04-14", closed, closed, closed, "17:00-23:30"},
+		{"2026-05-01", closed, closed, closed, "17:00-23:30"},
+		{"2026-05-28", closed, closed, closed, "17:00-23:30"},
+		{"2026-06-26", closed, closed, closed, "17:00-23:30"},
+		{"2026-08-15", closed, closed, closed, closed}, // a Saturday: Independence Day
+		{"2026-08-26", "09:15-15:30", "09:15-15:40", closed, "09:00-23:30"},
+		{"2026-09-14", closed, closed, closed, "17:00-23:30"},
+		{"2026-10-02", closed, closed, closed, closed},
+		{"2026-10-20", closed, closed, closed, "17:00-23:30"},
+		{"2026-11-08", "18:00-19:00", "18:00-19:00", "18:00-19:00", "18:00-19:00"}, // a Sunday: Muhurat
+		{"2026-11-10", closed, closed, closed, "17:00-23:55"},
+		{"2026-11-24", closed, closed, closed, "17:00-23:55"},
+		{"2026-12-25", closed, closed, closed, closed},
+	} {
+		for exchanges, want := range map[string]string{"NSE BSE": c.equity, "NFO BFO": c.derivatives, "CDS BCD": c.currency, "MCX": c.commodity} {
+			for _, exchange := range strings.Fields(exchanges) {
+				m := at(t, c.day+" 08:00")
+				open, end, ok := Default().Session(exchange, m)
+				got := ""
+				if ok {
+					got = open.Format("15:04") + "-" + end.Format("15:04")
+				}
+				if got != want {
+					t.Errorf("%s on %s: %q, not %q", exchange, c.day, got, want)
+				}
+				if ok && (Default().IsOpen(exchange, open.Add(-time.Second)) || !Default().IsOpen(exchange, open) ||
+					!Default().IsOpen(exchange, end.Add(-time.Second)) || Default().IsOpen(exchange, end)) {
+					t.Errorf("%s on %s: the boundaries are not to the second", exchange, c.day)
+				}
+			}
+		}
+		any := c.equity+c.derivatives+c.currency+c.commodity != ""
+		if Default().TradingDay(at(t, c.day+" 08:00")) != any {
+			t.Errorf("%s: trading day is not %v", c.day, any)
+		}
+	}
+}
+
+// The year 2026 has 261 weekdays.
+func TestTradingDaysOfTheYear(t *testing.T) {
+	t.Parallel()
+	for exchange, want := range map[string]int{
+		"NSE": 261 - 16 + 2, // kite-facts 6.3: 15, and the election day; the budget's Sunday, Muhurat
+		"NFO": 261 - 16 + 2,
+		"CDS": 261 - 20 + 1, // four holidays of the banks besides; Muhurat
+		"MCX": 261 - 4 + 2,  // kite-facts 6.3: closed on four days alone
+	} {
+		days := 0
+		for m := at(t, "2026-01-01 12:00"); m.Year() == 2026; m = m.AddDate(0, 0, 1) {
+			if _, _, ok := Default().Session(exchange, m); ok {
+				days++
+			}
+		}
+		if days != want {
+			t.Errorf("%s has %d days, not %d", exchange, days, want)
+		}
+	}
+}
+
+// On every day of every segment: a close after the open, a square-off in between, no two sessions that touch, and
+// answers that agree with each other.
+func TestEverySessionIsWhole(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		c := Default()
+		exchange := rapid.SampledFrom([]string{"NSE", "BSE", "NFO", "BFO", "CDS", "BCD", "MCX"}).Draw(rt, "exchange")
+		d := day(rapid.Int64Range(int64(dayOf(at(t, "2020-01-01 00:00"))), int64(dayOf(at(t, "2035-12-31 00:00")))).Draw(rt, "day"))
+		m := d.at(rapid.Int64Range(0, secondsADay-1).Draw(rt, "second"))
+		open, end, ok := c.Session(exchange, m)
+		off := c.SquareOff(exchange, "MIS", m)
+		if !ok {
+			if c.IsOpen(exchange, m) || !c.Close(exchange, m).IsZero() || !off.IsZero() {
+				rt.Fatalf("%s has no session on %s and is open all the same", exchange, d)
+			}
+			return
+		}
+		switch {
+		case !end.After(open) || !off.After(open) || off.After(end):
+			rt.Fatalf("%s on %s: open %s, square-off %s, close %s", exchange, d, open, off, end)
+		case dayOf(open) != d || dayOf(end.Add(-time.Second)) != d:
+			rt.Fatalf("%s on %s: the session leaves the day", exchange, d)
+		case !c.TradingDay(m):
+			rt.Fatalf("%s has a session on %s, which is no trading day", exchange, d)
+		case c.IsOpen(exchange, m) != (!m.Before(open) && m.Before(end)):
+			rt.Fatalf("%s at %s: IsOpen and Session disagree", exchange, m)
+		}
+		if next := c.NextOpen(exchange, end); !next.IsZero() && !next.After(end) {
+			rt.Fatalf("%s: a session begins at %s, when another ends", exchange, next)
+		}
+	})
+}
+
 func TestWeekendsAreClosed(t *testing.T) {
 	t.Parallel()
 	c := Default()
@@ -120,8 +233,8 @@ func TestNextOpen(t *testing.T) {
 		{"NSE", "2026-11-23 09:14:59", "2026-11-23 09:15:00"},
 		{"NSE", "2026-11-23 09:15", "2026-11-23 09:15:00"},
 		{"NSE", "2026-11-23 12:00:01", "2026-11-23 12:00:01"}, // open: now
-		{"NSE", "2026-11-23 15:30", "2026-11-24 09:15:00"},
-		{"NSE", "2026-11-20 15:30", "2026-11-23 09:15:00"}, // Friday
+		{"NSE", "2026-11-23 15:30", "2026-11-25 09:15:00"},    // a holiday between,
+		{"NSE", "2026-11-20 15:30", "2026-11-23 09:15:00"},    // Friday
 		{"MCX", "2026-11-21 12:00", "2026-11-23 09:00:00"},
 		{"NSE", "2026-12-31 16:00", "2027-01-01 09:15:00"},
 	} {

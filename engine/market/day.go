@@ -59,3 +59,6 @@ func sunday(year int, month time.Month, n int) int {
 	first := time.Date(year, month, 1, 0, 0, 0, 0, order.IST).Weekday()
 	return 1 + (7-int(first))%7 + 7*(n-1)
 }
+
+// String is YYYY-MM-DD.
+func (d day) String() string { return d.at(0).Format(time.DateOnly) }

@@ -4,8 +4,9 @@
 //
 // It promises that every answer is a pure function of the calendar's data and the time asked about: no clock, no
 // time zone of the machine, no network. The data is YAML, embedded (calendar.yaml), with a date from which each
-// row holds, so that a change of hours is a row and last month's journal still replays with last month's hours.
+// row holds, so that a change of hours is a row and last month's journal still replays with last month's hours. A
+// file of the same form stands over it. A year that it does not know is told (Note) and goes by weekdays.
 // It imports the standard library, yaml.v3 and engine/order (for IST), and never anything that knows a broker.
 //
-// TestEveryBoundaryOfEverySegment and TestTheZoneOfTheQuestionDoesNotMatter would fail if the promise broke.
+// TestEveryBoundaryOfEverySegment, TestDaysThatAreNotLikeOthers and TestTheZoneOfTheQuestionDoesNotMatter would fail if the promise broke.
 package market

@@ -1,0 +1,450 @@
+package market
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"gopkg.in/yaml.v3"
+)
+
+// reader reads one calendar file and gathers its mistakes.
+type reader struct {
+	file     string
+	mistakes Mistakes
+	cal      *Calendar
+	lines    map[string]int // where a segment's day was written in this file
+}
+
+// yamlLine finds the line in the YAML reader's own errors.
+var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+
+func parse(name string, data []byte, under *Calendar) (*Calendar, error) {
+	r := &reader{file: name, cal: under.clone(), lines: map[string]int{}}
+	var doc yaml.Node
+	d := yaml.NewDecoder(bytes.NewReader(data))
+	switch err := d.Decode(&doc); {
+	case errors.Is(err, io.EOF): // an empty file changes nothing
+	case err != nil:
+		line := 1
+		if m := yamlLine.FindStringSubmatch(err.Error()); m != nil && m[1] != "" {
+			line, _ = strconv.Atoi(m[1])
+		}
+		return nil, Mistakes{fmt.Errorf("%s:%d: %s", name, line, yamlLine.ReplaceAllString(err.Error(), ""))}
+	case !errors.Is(d.Decode(new(yaml.Node)), io.EOF):
+		return nil, Mistakes{fmt.Errorf("%s:%d: more than one document", name, doc.Line)}
+	default:
+		r.root(doc.Content[0])
+	}
+	if len(r.mistakes) == 0 {
+		r.exchanges()
+	}
+	if len(r.mistakes) > 0 {
+		return nil, r.mistakes
+	}
+	return r.cal, nil
+}
+
+// clone is a copy whose segments may be changed.
+func (c *Calendar) clone() *Calendar {
+	out := &Calendar{byName: map[string]*segment{}, years: map[int]bool{}}
+	maps.Copy(out.years, c.years)
+	for _, s := range c.segments {
+		n := &segment{name: s.name, exchanges: s.exchanges, hours: slices.Clone(s.hours), odd: map[day]odd{}}
+		maps.Copy(n.odd, s.odd)
+		out.segments = append(out.segments, n)
+	}
+	return out
+}
+
+func (r *reader) wrong(n *yaml.Node, format string, args ...any) {
+	r.mistakes = append(r.mistakes, fmt.Errorf("%s:%d: %s", r.file, n.Line, fmt.Sprintf(format, args...)))
+}
+
+// unknown says that a word is none of those there are.
+func (r *reader) unknown(n *yaml.Node, what string, known []string) {
+	if near := nearest(n.Value, known); near != "" {
+		r.wrong(n, "no %s %q: did you mean %s?", what, clip(n.Value), near)
+		return
+	}
+	r.wrong(n, "no %s %q: there are %s", what, clip(n.Value), strings.Join(known, ", "))
+}
+
+// clip keeps a foreign word short in a message.
+func clip(s string) string {
+	const most = 40
+	if r := []rune(s); len(r) > most {
+		return string(r[:most]) + "…"
+	}
+	return s
+}
+
+// fields gives the values of a mapping by key. Other keys than the known ones, and one that stands twice, are mistakes.
+func (r *reader) fields(n *yaml.Node, what string, known ...string) map[string]*yaml.Node {
+	out := map[string]*yaml.Node{}
+	r.each(n, what, func(k, v *yaml.Node) {
+		if !slices.Contains(known, k.Value) {
+			r.unknown(k, "field of "+what, known)
+			return
+		}
+		out[k.Value] = v
+	})
+	return out
+}
+
+// each goes through a mapping whose keys are free.
+func (r *reader) each(n *yaml.Node, what string, do func(k, v *yaml.Node)) {
+	n = target(n)
+	if n.Kind != yaml.MappingNode {
+		r.wrong(n, "%s: want KEY: VALUE", what)
+		return
+	}
+	seen := map[string]bool{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		k := n.Content[i]
+		if seen[k.Value] {
+			r.wrong(k, "%s stands twice in %s", clip(k.Value), what)
+			continue
+		}
+		seen[k.Value] = true
+		do(k, n.Content[i+1])
+	}
+}
+
+// list gives the members of a list.
+func (r *reader) list(n *yaml.Node, what string) []*yaml.Node {
+	n = target(n)
+	if n.Kind != yaml.SequenceNode {
+		r.wrong(n, "%s: want a list", what)
+		return nil
+	}
+	return n.Content
+}
+
+// text is a plain value. Dates and times stay as they are written.
+func (r *reader) text(n *yaml.Node, what string) (string, bool) {
+	n = target(n)
+	if n.Kind != yaml.ScalarNode || n.Tag == "!!null" || n.Value == "" {
+		r.wrong(n, "%s: want one value", what)
+		return "", false
+	}
+	return n.Value, true
+}
+
+func target(n *yaml.Node) *yaml.Node {
+	if n.Kind == yaml.AliasNode {
+		return n.Alias
+	}
+	return n
+}
+
+func (r *reader) root(n *yaml.Node) {
+	if n.Kind == yaml.ScalarNode && n.Tag == "!!null" {
+		return // comments alone
+	}
+	f := r.fields(n, "the calendar", "years", "segments", "holidays")
+	if v, ok := f["years"]; ok {
+		r.years(v)
+	}
+	if v, ok := f["segments"]; ok {
+		r.each(v, "segments", r.segment)
+	}
+	if v, ok := f["holidays"]; ok {
+		for _, h := range r.list(v, "holidays") {
+			r.holiday(h)
+		}
+	}
+}
+
+func (r *reader) years(n *yaml.Node) {
+	for _, v := range r.list(n, "years") {
+		year, err := strconv.Atoi(target(v).Value)
+		if err != nil || year < 1990 || year > 2200 {
+			r.wrong(v, "%q is no year: write it as 2027", clip(target(v).Value))
+			continue
+		}
+		r.cal.years[year] = true
+	}
+}
+
+// segment reads one segment: a row without a date replaces its hours, one with a date those from that date on, until
+// the next row's.
+func (r *reader) segment(k, v *yaml.Node) {
+	what := "segment " + clip(k.Value)
+	f := r.fields(v, what, "exchanges", "hours")
+	s := r.cal.segmentNamed(k.Value)
+	isNew := s == nil
+	if isNew {
+		s = &segment{name: k.Value, odd: map[day]odd{}}
+	}
+	if e, ok := f["exchanges"]; ok {
+		s.exchanges = nil
+		for _, n := range r.list(e, "exchanges") {
+			if name, ok := r.text(n, "exchanges"); ok {
+				s.exchanges = append(s.exchanges, name)
+			}
+		}
+	}
+	if rows, ok := f["hours"]; ok {
+		r.hours(rows, what, s)
+	}
+	switch {
+	case len(s.exchanges) > 0 && len(s.hours) > 0:
+	case isNew && nearest(k.Value, r.cal.segmentNames()) != "":
+		r.unknown(k, "segment", r.cal.segmentNames())
+	default:
+		r.wrong(k, "%s: exchanges and hours are needed", what)
+	}
+	if isNew {
+		r.cal.segments = append(r.cal.segments, s)
+	}
+}
+
+func (r *reader) hours(n *yaml.Node, what string, s *segment) {
+	before := day(math.MinInt64)
+	for i, row := range r.list(n, "hours") {
+		h, ok := r.row(row, fmt.Sprintf("%s: row %d of hours", what, i+1))
+		if !ok {
+			continue
+		}
+		switch {
+		case i == 0 && h.from == math.MinInt64:
+			s.hours = nil // from ever: nothing of what was stays
+		case i > 0 && h.from <= before:
+			r.wrong(row, "%s: row %d of hours: from must be later than in the row before", what, i+1)
+			continue
+		}
+		before = h.from
+		s.hours = slices.DeleteFunc(s.hours, func(old hours) bool { return old.from == h.from })
+		s.hours = append(s.hours, h)
+	}
+	slices.SortFunc(s.hours, func(a, b hours) int { return cmp.Compare(a.from, b.from) })
+}
+
+// row is one row of a segment's hours.
+func (r *reader) row(n *yaml.Node, what string) (h hours, ok bool) {
+	count := len(r.mistakes)
+	f := r.fields(n, what, "from", "open", "close", "us_winter_close", "square_off", "auction")
+	h.from = math.MinInt64
+	if v, ok := f["from"]; ok {
+		h.from = r.day(v, what+": from")
+	}
+	for _, field := range []struct {
+		name string
+		into *int64
+	}{{"open", &h.open}, {"close", &h.close}, {"us_winter_close", &h.winterClose}} {
+		v, given := f[field.name]
+		switch {
+		case given:
+			*field.into = r.time(v, what+": "+field.name)
+		case field.name != "us_winter_close":
+			r.wrong(n, "%s: %s is needed", what, field.name)
+		}
+	}
+	if v, ok := f["square_off"]; ok {
+		h.squareOff = r.squareOff(v)
+	}
+	if v, ok := f["auction"]; ok {
+		h.auction = r.span(v, what+": auction")
+	}
+	if len(r.mistakes) > count {
+		return h, false
+	}
+	if h.close <= h.open {
+		r.wrong(n, "%s: close must be later than open", what)
+	}
+	if h.winterClose != 0 && h.winterClose <= h.open {
+		r.wrong(n, "%s: us_winter_close must be later than open", what)
+	}
+	return h, len(r.mistakes) == count
+}
+
+// holiday reads a day that is not like others.
+func (r *reader) holiday(n *yaml.Node) {
+	if n := target(n); n.Kind == yaml.ScalarNode {
+		r.wrong(n, "a holiday is written { date: %s, name: NAME }", clip(n.Value))
+		return
+	}
+	f := r.fields(n, "a holiday", "date", "name", "segments", "open", "square_off")
+	if f["date"] == nil {
+		r.wrong(n, "a holiday needs date: 2026-12-25")
+		return
+	}
+	count := len(r.mistakes)
+	d := r.day(f["date"], "date")
+	whole := odd{}
+	if v, ok := f["name"]; ok {
+		whole.name, _ = r.text(v, "name")
+	}
+	if v, ok := f["square_off"]; ok {
+		whole.squareOff = r.squareOff(v)
+	}
+	days := map[*segment]odd{}
+	if v, ok := f["segments"]; ok {
+		for _, name := range r.list(v, "segments") {
+			if s := r.known(name); s != nil {
+				days[s] = whole
+			}
+		}
+	} else {
+		for _, s := range r.cal.segments {
+			days[s] = whole
+		}
+	}
+	if v, ok := f["open"]; ok {
+		r.each(v, "open", func(k, v *yaml.Node) {
+			o := whole
+			if text := target(v); text.Value == "usual" {
+				o.usual = true
+			} else {
+				o.session = r.span(v, "open: "+clip(k.Value))
+			}
+			if s := r.known(k); s != nil {
+				days[s] = o
+			}
+		})
+	}
+	if len(r.mistakes) > count {
+		return
+	}
+	for _, s := range r.cal.segments {
+		if o, ok := days[s]; ok {
+			r.once(n, s, d)
+			s.odd[d] = o
+		}
+	}
+}
+
+// once refuses a segment's day that this file has already told.
+func (r *reader) once(n *yaml.Node, s *segment, d day) {
+	key := s.name + " " + d.String()
+	if line, twice := r.lines[key]; twice {
+		r.wrong(n, "%s was already told of in line %d, for %s", d, line, s.name)
+	}
+	r.lines[key] = n.Line
+}
+
+// known is the segment of that name; nil and a mistake where there is none.
+func (r *reader) known(n *yaml.Node) *segment {
+	n = target(n)
+	if s := r.cal.segmentNamed(n.Value); s != nil {
+		return s
+	}
+	r.unknown(n, "segment", r.cal.segmentNames())
+	return nil
+}
+
+func (c *Calendar) segmentNamed(name string) *segment {
+	for _, s := range c.segments {
+		if s.name == name {
+			return s
+		}
+	}
+	return nil
+}
+
+func (c *Calendar) segmentNames() []string {
+	var names []string
+	for _, s := range c.segments {
+		names = append(names, s.name)
+	}
+	return names
+}
+
+// exchanges says which segment an exchange belongs to.
+func (r *reader) exchanges() {
+	c := r.cal
+	for _, s := range c.segments {
+		for _, e := range s.exchanges {
+			if other := c.byName[e]; other != nil {
+				r.mistakes = append(r.mistakes, fmt.Errorf("%s: exchange %s stands in two segments, %s and %s", r.file, clip(e), clip(other.name), clip(s.name)))
+				continue
+			}
+			c.byName[e] = s
+		}
+	}
+	if c.byName[defaultExchange] == nil {
+		r.mistakes = append(r.mistakes, fmt.Errorf("%s: no segment has the exchange %s, which stands in for unknown ones", r.file, defaultExchange))
+	}
+}
+
+// span reads "18:00-19:00".
+func (r *reader) span(n *yaml.Node, what string) span {
+	n = target(n)
+	from, to, ok := strings.Cut(n.Value, "-")
+	if n.Kind != yaml.ScalarNode || !ok {
+		r.wrong(n, `%s: want "18:00-19:00"`, what)
+		return span{}
+	}
+	count := len(r.mistakes)
+	s := span{r.clock(n, strings.TrimSpace(from), what), r.clock(n, strings.TrimSpace(to), what)}
+	if len(r.mistakes) == count && s.to <= s.from {
+		r.wrong(n, "%s: close %s must be later than open %s", what, strings.TrimSpace(to), strings.TrimSpace(from))
+	}
+	return s
+}
+
+// beforeClose ends a square_off that is told from the close.
+const beforeClose = " before close"
+
+func (r *reader) squareOff(n *yaml.Node) (off squareOff) {
+	text, ok := r.text(n, "square_off")
+	if !ok {
+		return off
+	}
+	distance, relative := strings.CutSuffix(text, beforeClose)
+	if !relative {
+		off.at = r.clock(n, text, "square_off")
+		return off
+	}
+	d, err := time.ParseDuration(distance)
+	if err != nil || d <= 0 || d >= 24*time.Hour || d%time.Second != 0 {
+		r.wrong(n, `square_off %q: write it as "25m before close"`, clip(text))
+		return off
+	}
+	off.beforeClose = int64(d / time.Second)
+	return off
+}
+
+func (r *reader) time(n *yaml.Node, what string) int64 {
+	text, ok := r.text(n, what)
+	if !ok {
+		return 0
+	}
+	return r.clock(n, text, what)
+}
+
+// clock reads HH:MM, up to 24:00, as seconds from midnight.
+func (r *reader) clock(n *yaml.Node, s, what string) int64 {
+	if s == "24:00" {
+		return secondsADay
+	}
+	t, err := time.Parse("15:04", s)
+	if err != nil || len(s) != len("15:04") {
+		r.wrong(n, `%s: %q is no time of day: write it as "09:15"`, what, clip(s))
+		return 0
+	}
+	return int64(t.Hour())*3600 + int64(t.Minute())*60
+}
+
+func (r *reader) day(n *yaml.Node, what string) day {
+	text, ok := r.text(n, what)
+	if !ok {
+		return 0
+	}
+	t, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		r.wrong(n, "%s: %q is no day: write it as 2026-11-24", what, clip(text))
+		return 0
+	}
+	return day(t.Unix() / secondsADay) // midnight in UTC: it divides without a rest
+}
