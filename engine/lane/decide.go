@@ -86,9 +86,16 @@ func decisionID(e *order.Event, r *rules.Rule) string { return e.ID + "-" + r.Na
 
 // record keeps the event with its decisions as one row.
 func (l *Lane) record(row *journal.Event, e *order.Event) {
-	row.Doc = l.json(e)
+	row.Doc = l.eventDoc(e)
 	l.batch.Commit.Events = append(l.batch.Commit.Events, *row)
 	l.storyDecisions(e, row.Decisions)
+}
+
+// eventDoc is an event as its row keeps it: without the order as it was before, which the updates before it tell.
+func (l *Lane) eventDoc(e *order.Event) []byte {
+	kept := *e
+	kept.Previous = nil
+	return l.json(&kept)
 }
 
 // decideRule is one rule's word on one event.
@@ -381,7 +388,7 @@ func (l *Lane) amend(waited *run, d journal.Decision) {
 	c := &l.batch.Commit
 	c.Events = slices.DeleteFunc(c.Events, func(x journal.Event) bool { return x.ID == e.ID })
 	c.Events = append(c.Events, journal.Event{ID: e.ID, Account: l.o.Account, At: e.Time, Kind: e.Kind, OrderID: e.OrderID,
-		Group: e.Group, RulesVersion: l.o.Rules.Version(), Decisions: row, Doc: l.json(e)})
+		Group: e.Group, RulesVersion: l.o.Rules.Version(), Decisions: row, Doc: l.eventDoc(e)})
 }
 
 // saveRun keeps a run and marks it.
