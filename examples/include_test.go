@@ -65,6 +65,8 @@ tests:
           - exit_position: { rule: loss-reached }
       - answers: stop                               # the stop was turned into the exit
         update: { status: COMPLETE, average_price: 92 }
+        expect:
+          - event: { kind: flat, cause: exit }
       - update: { order_id: "2", status: OPEN, quantity: 65 }
         expect:
           - cancel_order: { rule: no-more-entries }

@@ -541,7 +541,7 @@ func TestAnExitTurnsTheLiveStopIntoIt(t *testing.T) {
   - name: out
     on: cancelled
     then: [{ exit_position: {} }]
-`)
+`+tellFlat)
 	d.set("E2", func(u *order.Update) {})
 	d.readBook()
 	d.set("E2", func(u *order.Update) { u.Status = order.StatusCancelled })
@@ -562,7 +562,34 @@ func TestAnExitTurnsTheLiveStopIntoIt(t *testing.T) {
 	d.readBook()
 	d.wait(30 * time.Second)
 	d.none()
+	if !slices.Contains(d.tells, "flat by exit") {
+		t.Errorf("told %q", d.tells)
+	}
 }
+
+func TestATriggeredStopThatIsTurnedIntoTheExitStaysTheCause(t *testing.T) {
+	d, _ := entered(t, stopRule+`
+  - name: out
+    on: triggered
+    then: [{ exit_position: {} }]
+`+tellFlat)
+	d.set("S1", func(u *order.Update) { u.Status = order.StatusOpen })
+	d.readBook()
+	r := d.take(actions.Modify)
+	d.accept(r, "S1")
+	d.set("S1", filled(75))
+	d.readBook()
+	if !slices.Contains(d.tells, "flat by stop_loss") {
+		t.Errorf("told %q", d.tells)
+	}
+}
+
+// tellFlat is a rule that tells by what a group went flat.
+const tellFlat = `
+  - name: flat
+    on: flat
+    then: [telegram: "flat by ${event.cause}"]
+`
 
 func TestAStopThatAPersonCancelledStaysCancelledAndIsTold(t *testing.T) {
 	d, _ := entered(t, stopRule)

@@ -28,7 +28,7 @@ func (l *Lane) noteEnded(s *slot) {
 			}
 			continue
 		}
-		if s.Kind == actions.SlotStop && so.Triggered.IsZero() && seen.Row.Status == order.StatusOpen {
+		if s.Kind == actions.SlotStop && !so.Exit && so.Triggered.IsZero() && seen.Row.Status == order.StatusOpen {
 			so.Triggered = l.meta.Now
 			l.touchSlot(s)
 		}

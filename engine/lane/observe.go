@@ -169,6 +169,9 @@ func (l *Lane) flatCause(g *order.Group) string {
 	if !ok {
 		return "person"
 	}
+	if _, so := l.slotOf(o.ID); so != nil && so.Exit && so.Triggered.IsZero() {
+		return string(order.RoleExit) // a stop that was turned into the exit before it triggered
+	}
 	if o.Link != nil && o.Link.Role.IsExit() {
 		return string(o.Link.Role)
 	}
