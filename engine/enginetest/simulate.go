@@ -240,6 +240,7 @@ func (w *world) run(until time.Time) {
 		}
 		w.x.Advance()
 		w.push()
+		w.book() // each fill at its own price: a stop stands behind the group as it was then (docs/rules.md, `loss`)
 		if len(w.queue) > 0 && !w.queue[0].at.After(w.now) {
 			heap.Pop(&w.queue).(happening).run()
 			w.push()
