@@ -22,7 +22,7 @@ import (
 const (
 	benchOrders      = 5000 // Kite takes no more in a day
 	benchConnections = 64
-	benchSymbols     = 50
+	benchSymbols     = 500
 	benchAccount     = "AB1234"
 	benchSecret      = "bench_secret"
 )
