@@ -40,10 +40,28 @@ func (l *Lane) guard(r *actions.Request) verdict {
 	if l.o.Rules == nil {
 		return verdict{}
 	}
+	if bad := l.shut(r); bad != nil {
+		l.fail(r, bad)
+		return verdict{}
+	}
 	if bad := l.guardrails(r, l.o.Rules.Guardrails()); bad != nil {
 		l.fail(r, bad)
 	}
 	return verdict{}
+}
+
+// shut refuses an order on a day without a session of its exchange: Zerodha would keep it for the next one, which a rule
+// that ran because another exchange trades did not mean. A schedule with holidays: true means it.
+func (l *Lane) shut(r *actions.Request) *actions.Error {
+	exchange := r.Call.Params.Exchange
+	if r.Call.Method != actions.Place || !l.o.Hours.Close(exchange, l.meta.Now).IsZero() {
+		return nil
+	}
+	if rule, ok := l.o.Rules.Rule(r.For); ok && rule.Schedule != nil && rule.Schedule.Holidays {
+		return nil
+	}
+	return guardrail(fmt.Sprintf("%s has no session on %s", exchange, l.meta.Now.In(order.IST).Format("Monday, 2 January")),
+		"write holidays: true beside the schedule if an order for the next session is meant; if the exchange does trade today, the calendar file lacks it")
 }
 
 func guardrail(message, hint string) *actions.Error {

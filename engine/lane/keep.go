@@ -97,8 +97,10 @@ func sameValues(row *order.Update, p actions.Params) bool {
 	return row.Quantity == p.Quantity && row.Price == p.Price && row.TriggerPrice == p.TriggerPrice
 }
 
+// variety is under which an order is changed: the book's own, but an after-market order that has opened is changed as a
+// regular one, although the book goes on showing amo (kite-facts 6.2).
 func variety(row *order.Update) string {
-	if row.Variety == "" {
+	if row.Variety == "" || row.Variety == "amo" && row.Status != order.StatusNone {
 		return "regular"
 	}
 	return row.Variety

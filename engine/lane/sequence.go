@@ -357,16 +357,12 @@ func (l *Lane) cancelOrders(run *run, a *actions.Action, ids []string, dry bool)
 			continue
 		}
 		row := o.Row()
-		variety := row.Variety
-		if variety == "" {
-			variety = "regular"
-		}
 		priority := actions.PriorityCancelExit
 		if role := l.book.Holding(order.Claimed, o.Key()).Role(id); !role.IsExit() {
 			priority = actions.PriorityCancelEntry
 		}
 		r := &actions.Request{ID: actions.ID("cancel", a.ID, id), Account: l.o.Account, ActionID: a.ID, For: a.Rule, Key: o.Key(),
-			Call:     actions.Call{Method: actions.Cancel, Variety: variety, OrderID: id, Params: actions.Params{ParentOrderID: row.ParentOrderID}},
+			Call:     actions.Call{Method: actions.Cancel, Variety: variety(row), OrderID: id, Params: actions.Params{ParentOrderID: row.ParentOrderID}},
 			Priority: priority, OrderID: id, Created: l.meta.Now, Stands: run.Stands}
 		l.newRequest(r, dry)
 		a.Requests = append(a.Requests, r.ID)
