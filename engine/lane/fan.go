@@ -162,6 +162,8 @@ func (l *Lane) afterFan(run *run, rule *rules.Rule, steps []*rules.Step) bool {
 		case s.Action == "":
 			begun = false
 		case a == nil:
+		case a.Message != nil:
+			last = a
 		case !a.State.Final():
 			ended = false
 		case a.State == actions.Failed:

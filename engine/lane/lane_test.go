@@ -48,6 +48,7 @@ type desk struct {
 	want  lane.Reads
 	seq   int
 	rows  map[string]journal.Event
+	mute  bool // messages reach nobody
 }
 
 type list map[string]order.Instrument
@@ -109,6 +110,9 @@ func (d *desk) step(in ...lane.Input) lane.Batch {
 	d.sends = append(d.sends, b.Sends...)
 	for _, m := range b.Messages {
 		d.tells = append(d.tells, m.Message.Text)
+		if d.mute {
+			continue
+		}
 		b2 := d.lane.Step(d.now, lane.Unlimited, []lane.Input{{Delivery: &lane.Delivery{ActionID: m.ID}}})
 		d.commit(b2.Commit)
 		d.sends = append(d.sends, b2.Sends...)
@@ -564,6 +568,42 @@ func TestAnExitTurnsTheLiveStopIntoIt(t *testing.T) {
 	d.none()
 	if !slices.Contains(d.tells, "flat by exit") {
 		t.Errorf("told %q", d.tells)
+	}
+}
+
+func TestAnExitWaitsForNoMessageBeforeIt(t *testing.T) {
+	for name, answer := range map[string]*actions.Error{"no answer": nil, "refused": {Class: actions.ClassRefused, Message: "chat not found"}} {
+		t.Run(name, func(t *testing.T) {
+			d, _ := entered(t, stopRule+`
+  - name: out
+    on: cancelled
+    then: [{ telegram: "going out" }, { exit_position: {} }, { telegram: "out" }]
+    on_error: [{ telegram: "could not: ${error.message}" }]
+`)
+			d.mute = true
+			d.set("E2", func(u *order.Update) {})
+			d.readBook()
+			d.set("E2", func(u *order.Update) { u.Status = order.StatusCancelled })
+			d.readBook()
+			if answer != nil {
+				for _, a := range d.snap.Actions {
+					if a.Message != nil && a.Message.Text == "going out" {
+						d.step(lane.Input{Delivery: &lane.Delivery{ActionID: a.ID, Err: answer}})
+					}
+				}
+			}
+			r := d.take(actions.Modify)
+			if r.Call.OrderID != "S1" || r.Call.Params.OrderType != "MARKET" {
+				t.Fatalf("the exit is %+v", r.Call)
+			}
+			d.accept(r, "S1")
+			d.set("S1", filled(75))
+			d.readBook()
+			d.restart(time.Second)
+			if told := d.byRules(); !slices.Contains(told, "out") || slices.ContainsFunc(told, func(text string) bool { return strings.HasPrefix(text, "could not") }) {
+				t.Errorf("told %q", told)
+			}
+		})
 	}
 }
 

@@ -83,14 +83,15 @@ func (l *Lane) afterAction(run *run, rule *rules.Rule, steps []*rules.Step) bool
 		l.endRun(run)
 		return true
 	}
-	switch a.State {
-	case actions.Done, actions.Planned:
-	case actions.Skipped:
+	switch {
+	case a.Message != nil: // on its way: what follows may be an exit, and waits for no channel
+	case a.State == actions.Done, a.State == actions.Planned:
+	case a.State == actions.Skipped:
 		if a.Why != actions.WhyCondition && a.Why != actions.WhyFinished && a.Why != actions.WhyCovered && a.Why != actions.WhyNone {
 			l.endRun(run) // the sequence's ground is gone; a newer decision carries its own
 			return true
 		}
-	case actions.Failed:
+	case a.State == actions.Failed:
 		l.onError(run, rule, a)
 		return true
 	default:
