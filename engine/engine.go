@@ -349,6 +349,9 @@ func (e *Engine) Control(ctx context.Context, account string, c lane.Control) er
 	return a.tell(ctx, lane.Input{Control: &c})
 }
 
+// UseChannels takes channels beside those that there are, or in their place, before rules that name them are set.
+func (e *Engine) UseChannels(channels map[string]actions.Channel) { e.messages.use(channels) }
+
 // SetRules gives new rules to every lane; each follows them from its next step on. It returns when that is durable.
 func (e *Engine) SetRules(ctx context.Context, set *rules.Set) error {
 	if set == nil {

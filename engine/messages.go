@@ -13,17 +13,20 @@ import (
 // claims, so that a channel that hangs delays its own messages and nothing else. The queues are bounded by what
 // the lanes have claimed; each message comes back as one Delivery.
 type messengers struct {
+	metrics *engineMetrics
+
+	mu       sync.Mutex
 	channels map[string]*messenger
-	metrics  *engineMetrics
+	begin    func(*messenger) // while it runs
 }
 
 // messenger is one channel's queue.
 type messenger struct {
 	name    string
-	channel actions.Channel
 	metrics *engineMetrics
 
 	mu      sync.Mutex
+	channel actions.Channel
 	queue   []parcel
 	waiting map[string]bool // action ids in the queue or on their way
 	ready   chan struct{}
@@ -38,10 +41,28 @@ type parcel struct {
 
 func newMessengers(channels map[string]actions.Channel, m *engineMetrics) *messengers {
 	all := &messengers{channels: map[string]*messenger{}, metrics: m}
-	for name, c := range channels {
-		all.channels[name] = &messenger{name: name, channel: c, metrics: m, waiting: map[string]bool{}, ready: make(chan struct{}, 1)}
-	}
+	all.use(channels)
 	return all
+}
+
+// use takes channels from now on, those of names that are known in the place of what they were. One that is not among
+// them stays for what is queued.
+func (m *messengers) use(channels map[string]actions.Channel) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for name, channel := range channels {
+		if c, ok := m.channels[name]; ok {
+			c.mu.Lock()
+			c.channel = channel
+			c.mu.Unlock()
+			continue
+		}
+		c := &messenger{name: name, channel: channel, metrics: m.metrics, waiting: map[string]bool{}, ready: make(chan struct{}, 1)}
+		m.channels[name] = c
+		if m.begin != nil {
+			m.begin(c)
+		}
+	}
 }
 
 // send queues a claimed message. It never waits. One that is already on its way is not sent twice: a lane that
@@ -50,7 +71,9 @@ func (m *messengers) send(post func(lane.Input), a *actions.Action) {
 	if a.Message == nil {
 		return
 	}
+	m.mu.Lock()
 	c, ok := m.channels[a.Message.Channel]
+	m.mu.Unlock()
 	if !ok {
 		m.metrics.delivered("", actions.ClassInternal)
 		post(lane.Input{Delivery: &lane.Delivery{ActionID: a.ID, Err: &actions.Error{Class: actions.ClassInternal, Op: "message",
@@ -74,9 +97,16 @@ func (m *messengers) send(post func(lane.Input), a *actions.Action) {
 // on its way. What is left stays running in the journal and is sent by the next start.
 func (m *messengers) run(live, hard context.Context) {
 	var all sync.WaitGroup
+	m.mu.Lock()
+	m.begin = func(c *messenger) { all.Go(func() { c.run(live, hard) }) }
 	for _, c := range m.channels {
-		all.Go(func() { c.run(live, hard) })
+		m.begin(c)
 	}
+	m.mu.Unlock()
+	<-live.Done()
+	m.mu.Lock()
+	m.begin = nil
+	m.mu.Unlock()
 	all.Wait()
 }
 
@@ -111,8 +141,11 @@ func (c *messenger) next() (parcel, bool) {
 }
 
 func (c *messenger) deliver(ctx context.Context, p parcel) {
+	c.mu.Lock()
+	channel := c.channel
+	c.mu.Unlock()
 	_, err := call(ctx, messageTimeout, func(ctx context.Context) (struct{}, error) {
-		return struct{}{}, c.channel.Send(ctx, p.message)
+		return struct{}{}, channel.Send(ctx, p.message)
 	})
 	// A message may arrive twice rather than never: an error of no class is tried again.
 	d := &lane.Delivery{ActionID: p.id, Err: asError(err, "message", actions.ClassDown)}
