@@ -52,7 +52,7 @@ var settingTable = []setting{
 	{"trusted_proxies", "BACKSTOP_TRUSTED_PROXIES", "", "", "whose X-Forwarded-For is believed", nil, checkNetworks},
 	{"calendar", "BACKSTOP_CALENDAR", "calendar", "", "a file of sessions and holidays", nil, nil},
 	{"freeze_quantities", "", "", "", "greatest quantity of one order, by underlying", nil, nil},
-	{"reload", "BACKSTOP_RELOAD", "", "swap", "what a changed rules file does", []string{"swap", "ask"}, nil},
+	{"reload", "BACKSTOP_RELOAD", "", "swap", "what a changed rules file does: swap, or ask for a yes first", []string{"swap", "ask"}, nil},
 	{"log", "BACKSTOP_LOG", "log", "", "log form: text or json (default text on a terminal, else json)", []string{"text", "json"}, nil},
 }
 
@@ -169,7 +169,6 @@ func (s *settings) unbuilt() error {
 	}{
 		{"stream", is("on"), "postbacks and the order book tell of every update; take stream: auto"},
 		{"login_at", differs("08:30"), "a dead session is told when it is noticed; remove login_at"},
-		{"reload", is("ask"), "restart the service to take changed rules; remove reload"},
 	} {
 		if v := s.values[r.key]; r.refused(v.text) {
 			what := r.key + ": " + v.text

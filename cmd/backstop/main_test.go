@@ -34,7 +34,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"code": code, "take": take, "ports": ports, "ask": ask, "until": until, "sql": runSQL, "keep": keep,
+			"code": code, "take": take, "ports": ports, "ask": ask, "until": until, "sql": runSQL, "keep": keep, "await": await,
 		},
 	})
 }
@@ -139,6 +139,25 @@ func seen(ts *testscript.TestScript, args []string) []string {
 			ts.Fatalf("no match for %s in:\n%s", args[0], out)
 		}
 		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// await is `await PATTERN URL`: it reads an address again and again until its answer matches.
+func await(ts *testscript.TestScript, neg bool, args []string) {
+	pattern, err := regexp.Compile(args[0])
+	ts.Check(err)
+	for end := time.Now().Add(15 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		var text []byte
+		if reply, err := http.Get(args[1]); err == nil {
+			text, _ = io.ReadAll(reply.Body) // what came counts
+			_ = reply.Body.Close()
+		}
+		if pattern.Match(text) {
+			return
+		}
+		if time.Now().After(end) {
+			ts.Fatalf("no match for %s in:\n%s", args[0], text)
+		}
 	}
 }
 

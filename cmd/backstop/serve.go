@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/lmittmann/tint"
@@ -90,7 +91,9 @@ func (p *program) serve(ctx context.Context, s *settings, verbose bool) error {
 		return err
 	}
 	log := p.logger(s, verbose)
-	sv := &server{settings: s, rules: set, log: log, store: store}
+	hangup, deaf := hangups()
+	defer deaf()
+	sv := &server{settings: s, rules: set, log: log, store: store, hangup: hangup}
 	if err := sv.wire(accounts, channels, hours); err != nil {
 		return errors.Join(err, closeStore(store))
 	}
@@ -168,10 +171,12 @@ type server struct {
 	settings *settings
 	log      *slog.Logger
 	store    journal.Store
-	rules    *rules.Set
+	rules    *rules.Set // of the start
+	hangup   <-chan os.Signal
 
 	engine   *engine.Engine
 	receiver *postback.Receiver
+	reloader *reloader
 	console  http.Handler
 	vault    *session.Vault
 	tokens   []*sessionToken
@@ -205,6 +210,11 @@ func (sv *server) run(ctx context.Context) error {
 	go func() {
 		defer close(tokensWatched)
 		sv.watchTokens(engineContext)
+	}()
+	rulesWatched := make(chan struct{})
+	go func() {
+		defer close(rulesWatched)
+		sv.reloader.watch(engineContext, sv.hangup)
 	}()
 	publicContext, endPublic := context.WithCancel(ctx)
 	defer endPublic()
@@ -242,6 +252,7 @@ func (sv *server) run(ctx context.Context) error {
 	endEngine()
 	<-engineEnded
 	<-tokensWatched
+	<-rulesWatched
 	if failure == nil {
 		select {
 		case failure = <-failed:

@@ -22,6 +22,19 @@ type serviceStatus struct {
 		Text string `json:"text"`
 	} `json:"checks"`
 	Accounts []accountStatus `json:"accounts"`
+	Rules    struct {
+		File      string     `json:"file"`
+		Version   string     `json:"version"`
+		LoadedAt  *time.Time `json:"loaded_at"`
+		Problem   string     `json:"problem"`
+		RefusedAt *time.Time `json:"refused_at"`
+		Compared  string     `json:"compared"`
+		Waiting   *struct {
+			Version  string     `json:"version"`
+			Since    *time.Time `json:"since"`
+			Compared string     `json:"compared"`
+		} `json:"waiting"`
+	} `json:"rules"`
 }
 
 type accountStatus struct {
@@ -87,10 +100,37 @@ func (p *program) printStatus(answer *asObject[serviceStatus], asJSON bool) erro
 		}
 		out.line("  %s %s: %s", mark, c.Name, printable(c.Text))
 	}
+	p.printRules(s)
 	for i := range s.Accounts {
 		p.printAccount(&s.Accounts[i])
 	}
 	return nil
+}
+
+// printRules says which rules are in force, and what became of a change of theirs.
+func (p *program) printRules(s *serviceStatus) {
+	out, r := p.out, &s.Rules
+	if r.LoadedAt != nil {
+		out.line("%s %s, loaded at %s", printable(r.File), shortVersion(r.Version), clockTime(r.LoadedAt))
+	}
+	if r.Problem != "" {
+		out.line("  %s", out.bad("a change of "+clockTime(r.RefusedAt)+" was refused: "+printable(r.Problem)))
+	}
+	if w := r.Waiting; w != nil {
+		out.line("  %s", out.warn(shortVersion(w.Version)+" waits for a yes since "+clockTime(w.Since)+" (backstop reload --yes): "+printable(w.Compared)))
+	}
+}
+
+// clockTime is a time of day, with its day where that is not today's.
+func clockTime(t *time.Time) string {
+	if t == nil {
+		return "–"
+	}
+	at := t.In(order.IST)
+	if order.DayOf(at) == order.DayOf(time.Now()) {
+		return at.Format(time.TimeOnly)
+	}
+	return at.Format("2 Jan " + time.TimeOnly)
 }
 
 func (p *program) printAccount(a *accountStatus) {

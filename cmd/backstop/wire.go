@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -64,11 +63,12 @@ func (s *settings) channels(set *rules.Set) (notify.Registry, error) {
 func (sv *server) wire(accounts []account, channels notify.Registry, hours *market.Calendar) error {
 	s := sv.settings
 	sv.vault = s.vault()
+	sv.reloader = newReloader(sv, sv.rules, map[string]actions.Channel(channels), hours)
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	o := engine.Options{Store: sv.store, Channels: map[string]actions.Channel(channels), Hours: hours,
 		MarketAlways: s.text("market_hours") == "always", ReconcileSpec: s.text("reconcile"), Log: sv.log, Registerer: metrics,
-		Alert: sv.alert(channels), Now: s.tests.now, Crash: s.tests.crash}
+		Alert: sv.tell, Now: s.tests.now, Crash: s.tests.crash}
 	for _, a := range accounts {
 		o.Accounts = append(o.Accounts, engine.AccountOptions{ID: a.user, Label: a.label, APIKey: a.apiKey, Broker: sv.broker(a),
 			Lane: lane.Options{Mode: lane.Mode(s.text("mode")), Confirm: s.text("confirm") == "true", Adopt: s.text("adopt") == "today",
@@ -87,10 +87,9 @@ func (sv *server) wire(accounts []account, channels notify.Registry, hours *mark
 	if err != nil {
 		return misuse("%v", err)
 	}
-	info := sv.rulesInfo()
 	host, _, _ := net.SplitHostPort(s.text("admin")) // the form was checked
 	keeper, _ := sv.store.(journal.Keeper)
-	sv.console = console.New(console.Options{Store: journal.Whole(sv.store), Keeper: keeper, Engine: seat{sv.engine, hours}, Rules: func() console.RulesInfo { return info },
+	sv.console = console.New(console.Options{Store: journal.Whole(sv.store), Keeper: keeper, Engine: seat{sv.engine, hours}, Rules: sv.reloader.info, Reload: sv.reloader.asked,
 		Metrics: metrics, Version: buildOf().Version, Public: !loopback(host), AdminPassword: s.text("admin_password"), Log: sv.log})
 	return nil
 }
@@ -112,28 +111,24 @@ func items(text string) []string {
 	return strings.Split(text, ",")
 }
 
-// alert tells the alerts channel what the engine itself cannot say through a lane: that a lane has stopped.
-func (sv *server) alert(channels notify.Registry) func(text string) {
-	name := sv.rules.Alerts()
-	m := actions.Message{Channel: name, Type: "telegram", ChatID: sv.settings.env["TELEGRAM_CHAT_ID"]}
-	if c, ok := sv.rules.Channel(name); ok {
-		m.ChatID = c.ChatID
+// tell tells the alerts channel of the rules in force what no lane can say: that a lane has stopped, that rules were
+// refused.
+func (sv *server) tell(text string) {
+	sv.log.Error("alert", "text", text)
+	channel, m := sv.reloader.told()
+	if channel == nil {
+		return
 	}
-	return func(text string) {
-		sv.log.Error("alert", "text", text)
-		if channels[name] == nil {
-			return
+	if m.Text = text; sv.settings.text("mode") == modeDryRun {
+		m.Text = "[dry-run] " + text
+	}
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), alertWithin)
+		defer cancel()
+		if err := channel.Send(ctx, m); err != nil {
+			sv.log.Error("the alert could not be delivered", "channel", m.Channel, "error", err)
 		}
-		m := m
-		m.Text = text
-		go func() {
-			ctx, cancel := context.WithTimeout(context.Background(), alertWithin)
-			defer cancel()
-			if err := channels.Send(ctx, m); err != nil {
-				sv.log.Error("the alert could not be delivered", "channel", name, "error", err)
-			}
-		}()
-	}
+	}()
 }
 
 // alertWithin is how long an alert may take; the next comes a minute later.
@@ -189,24 +184,6 @@ func observe(r prometheus.Registerer) func(code int, d time.Duration) {
 		count.WithLabelValues(strconv.Itoa(code)).Inc()
 		seconds.Observe(d.Seconds())
 	}
-}
-
-// rulesInfo is the rules in force as the API shows them.
-func (sv *server) rulesInfo() console.RulesInfo {
-	s := sv.settings
-	source, err := os.ReadFile(s.text("rules"))
-	if err != nil {
-		source = nil // it was there a moment ago; the rules themselves are in memory
-	}
-	info := console.RulesInfo{File: s.text("rules"), Version: sv.rules.Version(), Mode: s.text("mode"), Source: string(source)}
-	for _, r := range sv.rules.Rules() {
-		row := console.Rule{Name: r.Name, Description: r.Description, Enabled: r.Enabled, Mode: r.Mode, Accounts: r.Accounts}
-		for _, k := range r.On {
-			row.On = append(row.On, string(k))
-		}
-		info.Rules = append(info.Rules, row)
-	}
-	return info
 }
 
 // seat is the engine as the console asks it.

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -16,10 +17,14 @@ import (
 
 // Options are what New needs. Store, Engine and Rules are required.
 type Options struct {
-	Store   journal.Store
-	Keeper  journal.Keeper // prunes; nil: this store can't
-	Engine  Engine
-	Rules   func() RulesInfo
+	Store  journal.Store
+	Keeper journal.Keeper // prunes; nil: this store can't
+	Engine Engine
+	Rules  func() RulesInfo
+	// Reload takes the rules from their files as they are now; with yes also those that wait for one. What can't be taken is
+	// a *Refusal. nil: nothing can be reloaded.
+	Reload func(ctx context.Context, yes bool) error
+
 	Metrics prometheus.Gatherer // nil: /metrics is 404
 	Version string              // of Backstop, for status
 
@@ -90,6 +95,7 @@ func (c *console) table() []route {
 			takes: []string{"account", "order_id", "rule", "state", "since"}},
 		{path: api + "requests/{id}", doc: "one request", get: c.request},
 		{path: api + "rules", doc: "the rules in force and their file", get: c.rules, takes: []string{"rule"}},
+		{path: api + "rules/reload", doc: "take changed rules now; {\"yes\":true} also where reload: ask holds them", post: c.reload},
 		{path: api + "pause", doc: "no new risk; stops, exits and cancels go on", post: c.control(Pause)},
 		{path: api + "resume", doc: "ends a pause", post: c.control(Resume)},
 		{path: api + "reconcile", doc: "read the order book now", post: c.reconcile},

@@ -93,5 +93,17 @@ type RulesInfo struct {
 	Mode    string // the service's
 	Problem string // why a newer file was not taken; "" where none is
 	Source  string
-	Rules   []Rule // in the file's order
+
+	Loaded    time.Time
+	RefusedAt time.Time     // of Problem
+	Waiting   *WaitingRules // nil: none wait
+	Compared  string        // what differed over the day when these were loaded; "" at the start
+	Rules     []Rule        // in the file's order
+}
+
+// WaitingRules are changed rules that wait for a yes (reload: ask).
+type WaitingRules struct {
+	Version  string
+	Since    time.Time
+	Compared string // what they would have decided otherwise today
 }

@@ -67,7 +67,33 @@ func (c *console) status(*http.Request) (any, *problem) {
 		Ready        bool         `json:"ready"`
 		Checks       []Check      `json:"checks"`
 		Accounts     []accountRow `json:"accounts"`
-	}{c.Version, info.Mode, info.Version, ready(checks), checks, accounts}, nil
+		Rules        rulesRow     `json:"rules"`
+	}{c.Version, info.Mode, info.Version, ready(checks), checks, accounts, rulesRowOf(&info)}, nil
+}
+
+// rulesRow says which rules are in force, and what became of a change of theirs.
+type rulesRow struct {
+	File      string      `json:"file"`
+	Version   string      `json:"version"`
+	LoadedAt  stamp       `json:"loaded_at"`
+	Problem   string      `json:"problem"` // why a newer file was not taken, or empty
+	RefusedAt stamp       `json:"refused_at"`
+	Waiting   *waitingRow `json:"waiting"` // a newer file that waits for a yes
+	Compared  string      `json:"compared"`
+}
+
+type waitingRow struct {
+	Version  string `json:"version"`
+	Since    stamp  `json:"since"`
+	Compared string `json:"compared"`
+}
+
+func rulesRowOf(info *RulesInfo) rulesRow {
+	row := rulesRow{File: info.File, Version: info.Version, LoadedAt: stamp(info.Loaded), Problem: info.Problem, RefusedAt: stamp(info.RefusedAt), Compared: info.Compared}
+	if w := info.Waiting; w != nil {
+		row.Waiting = &waitingRow{w.Version, stamp(w.Since), w.Compared}
+	}
+	return row
 }
 
 // rules is the rules in force, a list like the others, and beside it the file that they come from.
@@ -89,10 +115,8 @@ func (c *console) rules(r *http.Request) (any, *problem) {
 	}
 	return struct {
 		page[Rule]
-		File    string `json:"file"`
-		Version string `json:"version"`
-		Mode    string `json:"mode"`
-		Problem string `json:"problem"`
-		Source  string `json:"source"`
-	}{list, info.File, info.Version, info.Mode, info.Problem, rules.WithoutSecrets(info.Source)}, nil
+		rulesRow
+		Mode   string `json:"mode"`
+		Source string `json:"source"`
+	}{list, rulesRowOf(&info), info.Mode, rules.WithoutSecrets(info.Source)}, nil
 }
