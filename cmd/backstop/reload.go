@@ -206,7 +206,7 @@ func (r *reloader) refuse(why error) error {
 	in := inForce(r.set, r.loaded)
 	r.mu.Unlock()
 	if !again {
-		r.server.tell(fmt.Sprintf("RULES REFUSED: %s. The old ones stay: %s. Mend the file: it is read again when it changes (backstop check shows all).", text, in))
+		r.server.tell(fmt.Sprintf("RULES REFUSED %s. The old ones stay: %s. Mend the file: it is read again when it changes (backstop check shows all).", text, in))
 	}
 	return &errRefused{text}
 }
@@ -221,7 +221,7 @@ func (r *reloader) hold(w *waitingRules) {
 	r.mu.Lock()
 	r.refused, r.waiting = nil, w
 	r.mu.Unlock()
-	r.server.tell(fmt.Sprintf("RULES WAIT FOR A YES: %s. %s. Say yes with: backstop reload --yes", shortVersion(w.set.Version()), w.said))
+	r.server.tell(fmt.Sprintf("RULES WAIT %s for a yes: %s. Say it with: backstop reload --yes", shortVersion(w.set.Version()), w.said))
 }
 
 func (r *reloader) held() *waitingRules {

@@ -22,6 +22,12 @@ const (
 	settleMost  = 8 // looks; then it is taken as it is
 )
 
+// Why rules are reloaded.
+const (
+	byFile   = "the file changed"
+	bySignal = "SIGHUP"
+)
+
 // hangups gives the signal that asks for a reload. Call it before the service says that it serves: without it the signal
 // ends the process.
 func hangups() (<-chan os.Signal, func()) {
@@ -49,12 +55,12 @@ func (r *reloader) watch(ctx context.Context, hangup <-chan os.Signal) {
 	seen := stamp(files)
 	r.again(ctx, "the start") // what changed since the rules were read there
 	for {
-		cause := "the file changed"
+		cause := byFile
 		select {
 		case <-ctx.Done():
 			return
 		case <-hangup:
-			cause = "SIGHUP"
+			cause = bySignal
 		case e := <-w.Events:
 			if !concerns(e, files) {
 				continue
@@ -68,7 +74,10 @@ func (r *reloader) watch(ctx context.Context, hangup <-chan os.Signal) {
 			}
 			seen = now
 		}
-		if cause == "SIGHUP" || r.settled(ctx, files) {
+		if cause == byFile {
+			cause = r.settled(ctx, files, hangup)
+		}
+		if cause != "" {
 			r.again(ctx, cause)
 		}
 		files, folders = r.watched()
@@ -79,6 +88,9 @@ func (r *reloader) watch(ctx context.Context, hangup <-chan os.Signal) {
 
 // again reloads and logs what kept it from it; what a refusal is was told.
 func (r *reloader) again(ctx context.Context, cause string) {
+	if cause == bySignal {
+		r.server.log.Info("the rules are read: SIGHUP")
+	}
 	err := r.reload(ctx, cause, false)
 	var refused *errRefused
 	if err != nil && !errors.As(err, &refused) && ctx.Err() == nil {
@@ -110,13 +122,16 @@ func concerns(e fsnotify.Event, files []string) bool {
 	return strings.HasPrefix(filepath.Base(e.Name), "..") || slices.ContainsFunc(files, func(f string) bool { return filepath.Clean(f) == filepath.Clean(e.Name) })
 }
 
-// settled waits until the files hold the same twice in a row, and says whether that is something else than at the last try.
-func (r *reloader) settled(ctx context.Context, files []string) bool {
+// settled waits until the files hold the same twice in a row or the signal comes, and says why to reload: "" where they
+// hold what they held at the last try.
+func (r *reloader) settled(ctx context.Context, files []string, hangup <-chan os.Signal) string {
 	last := look(files)
 	for range settleMost {
 		select {
 		case <-ctx.Done():
-			return false
+			return ""
+		case <-hangup:
+			return bySignal
 		case <-time.After(settleEvery):
 		}
 		now := look(files)
@@ -125,5 +140,8 @@ func (r *reloader) settled(ctx context.Context, files []string) bool {
 		}
 		last = now
 	}
-	return r.changed(last)
+	if r.changed(last) {
+		return byFile
+	}
+	return ""
 }
