@@ -150,7 +150,7 @@ func (l *Lane) exitSteps(s *slot) []step {
 		steps = append(steps, more...)
 		standing += stands
 	}
-	own, stands := l.ownExits(s)
+	own, stands := l.ownExits(s, side, open)
 	steps = append(steps, own...)
 	standing += stands + l.flyingPlacement(s)
 	if open == 0 && standing == 0 && len(steps) == 0 && l.exitSeen(s) {
@@ -238,13 +238,15 @@ func (l *Lane) slotOf(orderID string) (*slot, *slotOrder) {
 	return nil, nil
 }
 
-// ownExits looks after the orders that the exit placed itself: what hangs is priced again, then sold anew.
-func (l *Lane) ownExits(s *slot) (steps []step, standing int64) {
+// ownExits looks after the orders that the exit placed itself: what hangs is priced again, then sold anew. One that
+// stands on the other side, or for more than most, would turn the position: it is cancelled, seen ended, and what is
+// left sold anew.
+func (l *Lane) ownExits(s *slot, side string, most int64) (steps []step, standing int64) {
 	for _, o := range l.liveOrders(s) {
 		standing += o.remaining
 		seen := o.o.Seen(order.Confirmed)
 		switch {
-		case o.Tries >= repriceMost || o.Stubborn:
+		case standing > most, seen.Row.TransactionType != side, o.Tries >= repriceMost, o.Stubborn:
 			steps = append(steps, l.cancelStep(s, o.slotOrder))
 		case l.hangs(o.slotOrder, seen):
 			p := o.Sent
@@ -255,31 +257,11 @@ func (l *Lane) ownExits(s *slot) (steps []step, standing int64) {
 	return steps, standing
 }
 
-// overSteps take back what was exited beyond the position: a protected MARKET of the surplus.
-func (l *Lane) overSteps(s *slot) []step {
-	h := l.book.Holding(order.Confirmed, s.Key)
-	steps, standing := l.ownExits(s)
-	standing += l.flyingPlacement(s)
-	surplus, side := h.Surplus, order.Sell
-	if surplus < 0 {
-		surplus, side = -surplus, order.Buy
-	}
-	if surplus == 0 && standing == 0 {
-		l.closeExit(s)
-		return nil
-	}
-	if rest := surplus - standing; s.Active && rest > 0 {
-		steps = append(steps, l.placements(s, actions.Params{Exchange: s.Key.Exchange, Tradingsymbol: s.Key.Tradingsymbol,
-			Product: s.Key.Product, TransactionType: side, OrderType: "MARKET", MarketProtection: -1, Validity: "DAY"}, rest)...)
-	}
-	return steps
-}
-
 func (l *Lane) closeExit(s *slot) {
 	if !s.Active {
 		return
 	}
-	s.Active, s.Blocked = false, ""
+	s.Active, s.Blocked, s.Surplus = false, "", 0
 	l.touchSlot(s)
 }
 

@@ -42,7 +42,11 @@ func (l *Lane) observePlace(k order.Key, all bool) {
 	l.observeSurplus(k)
 	delete(l.hot, k)
 	before, lasted := l.lasting[k]
-	switch next := l.nextLook(groups); {
+	next := l.nextLook(groups)
+	if again := l.surplusAgain(k); again.After(l.meta.Now) {
+		next = earlier(next, again)
+	}
+	switch {
 	case lasts && lasted && !all:
 		l.lasting[k] = earlier(before, next)
 	case lasts:
@@ -293,51 +297,6 @@ func (l *Lane) observeOrphans(k order.Key, h *order.Holding) {
 func (l *Lane) cancelRefused(o *order.Order) bool {
 	s, ok := l.slots[o.Link.Slot]
 	return ok && s.Blocked == mark(actions.Cancel, o.ID, actions.Params{})
-}
-
-// observeSurplus takes back at once what was exited beyond the position, when a book reading shows it. What is
-// sold of delivery was bought before, so CNC and MTF have none.
-func (l *Lane) observeSurplus(k order.Key) {
-	h := l.book.Holding(order.Confirmed, k)
-	if h.Surplus == 0 || k.Product == "CNC" || k.Product == "MTF" || !l.armed || !l.bookShows(k) {
-		return
-	}
-	id := fmt.Sprintf("over %s %s", k.Instrument(), k.Product)
-	if s, ok := l.slots[id]; ok && s.Active || l.pendingExit(k) {
-		return
-	}
-	s, ok := l.slots[id]
-	if !ok {
-		s = &slot{ID: id, Kind: actions.SlotExit, Key: k, Over: true, Group: "over"}
-		l.addSlot(s)
-	}
-	s.Active, s.Since, s.Blocked = true, l.meta.Now, ""
-	l.touchSlot(s)
-	surplus := max(h.Surplus, -h.Surplus)
-	l.emit(order.Event{ID: actions.ID("event", l.o.Account, k.Instrument(), k.Product, "over_exited", fmt.Sprint(h.Surplus), fmt.Sprint(s.generation(0))),
-		Kind: order.KindOverExited, Key: k, Quantity: surplus})
-	l.say("over "+id, fmt.Sprintf("OVER EXITED %s %s (%s): %d more were exited than entered. Backstop closes the surplus now with a protected MARKET.",
-		k.Tradingsymbol, k.Product, l.o.Account, surplus), sayOnce)
-}
-
-// bookShows says whether the fills of a place were seen in a book reading: a push alone may be early.
-func (l *Lane) bookShows(k order.Key) bool {
-	for _, o := range l.book.At(k) {
-		if o.Ahead() {
-			return false
-		}
-	}
-	return true
-}
-
-// pendingExit says whether an exit of the place is still under way: its own bookkeeping comes first.
-func (l *Lane) pendingExit(k order.Key) bool {
-	for id := range l.open {
-		if r := l.requests[id]; r.Key == k && r.State.InFlight() && r.Call.Method == actions.Place {
-			return true
-		}
-	}
-	return false
 }
 
 // waitsLong is how long something waits before it is told.

@@ -140,8 +140,8 @@ func (l *Lane) bareAt(k order.Key) bool {
 	return false
 }
 
-// eachAwaited calls f for the orders whose confirmation something waits for: an action of a rule, or a slot whose
-// quantity the claim would change.
+// eachAwaited calls f for the orders whose confirmation something waits for: an action of a rule, a slot whose
+// quantity the claim would change, or a place where something is amiss.
 func (l *Lane) eachAwaited(f func(o *order.Order)) {
 	if len(l.ahead) == 0 {
 		return
@@ -164,6 +164,9 @@ func (l *Lane) eachAwaited(f func(o *order.Order)) {
 		if s.Active || s.Wish != nil || l.liveQuantity(s) > 0 {
 			places[s.Key] = true
 		}
+	}
+	for k := range l.lasting { // a surplus waits for the claims at its place
+		places[k] = true
 	}
 	if len(places) == 0 {
 		return

@@ -69,6 +69,12 @@ var stages = []stage{
 		}
 		return verdict{}
 	}},
+	{"surplus", func(l *Lane, r *actions.Request, _ *Grant) verdict {
+		if !l.fitsSurplus(r) {
+			return verdict{wait: actions.WhySlot} // derived again
+		}
+		return verdict{}
+	}},
 	{"pace", func(l *Lane, r *actions.Request, g *Grant) verdict {
 		allowed := &g.Exits
 		if r.Priority == actions.PriorityRisk {
@@ -226,7 +232,7 @@ func (l *Lane) uncount(r *actions.Request) {
 }
 
 // checkClaim is invariant 4 at its last moment: what a slot has live, what flies and what leaves now is never
-// more than is open.
+// more than is open. (What takes a surplus back has a stage of its own.)
 func (l *Lane) checkClaim(s *slot, r *actions.Request) {
 	if r.Call.Method != actions.Place || s.Over {
 		return

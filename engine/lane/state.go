@@ -32,15 +32,16 @@ type meta struct {
 
 // slot is what desired state keeps at the broker. It outlives reload, renaming and removal of its rule.
 type slot struct {
-	ID     string           `json:"id"`
-	Kind   actions.SlotKind `json:"kind"`
-	Group  string           `json:"group,omitempty"` // of stops and targets
-	Part   int64            `json:"part,omitempty"`  // with per: fill, the entry's cumulative quantity after that fill
-	Share  int64            `json:"share,omitempty"` // with per: fill, that fill's quantity
-	Fills  []string         `json:"fills,omitempty"` // the events that the share adds up
-	Key    order.Key        `json:"key"`
-	Groups []string         `json:"groups,omitempty"` // of an exit: the groups that it closes
-	Over   bool             `json:"over,omitempty"`   // an exit of what was exited beyond the position
+	ID      string           `json:"id"`
+	Kind    actions.SlotKind `json:"kind"`
+	Group   string           `json:"group,omitempty"` // of stops and targets
+	Part    int64            `json:"part,omitempty"`  // with per: fill, the entry's cumulative quantity after that fill
+	Share   int64            `json:"share,omitempty"` // with per: fill, that fill's quantity
+	Fills   []string         `json:"fills,omitempty"` // the events that the share adds up
+	Key     order.Key        `json:"key"`
+	Groups  []string         `json:"groups,omitempty"`  // of an exit: the groups that it closes
+	Over    bool             `json:"over,omitempty"`    // an exit of what was exited beyond the position
+	Surplus int64            `json:"surplus,omitempty"` // of it: what was told last, and what is left of that
 
 	Wish       *wish       `json:"wish,omitempty"` // written on a claim that the book has not confirmed yet
 	Active     bool        `json:"active"`

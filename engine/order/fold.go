@@ -62,7 +62,7 @@ type Seen struct {
 	Average  Price     `json:"average,omitempty"`    // told with AverageOf filled; Row.AveragePrice is set where it fits
 	Averaged int64     `json:"average_of,omitempty"` // the filled quantity that Average belongs to
 	Placed   time.Time `json:"placed,omitzero"`      // the earliest broker time seen of the order
-	FilledAt time.Time `json:"filled_at,omitzero"`   // the earliest broker time seen with a fill
+	FilledAt time.Time `json:"filled_at,omitzero"`   // the earliest broker time seen with a fill; once the broker's own channels showed one, theirs
 }
 
 // fold joins u into s.
@@ -123,7 +123,10 @@ func identityOf(u *Update) [11]*string {
 // trust lets what the broker's own channels told stand over what postbacks claim: a postback's checksum covers
 // order_id and order_timestamp alone (kite-facts 1.4), so a right one may still name another instrument, side,
 // tag or average. A row of the broker's names the order whole, so that a tag or parent which it lacks is lacking.
+// Nor does it cover the exchange's times, which give a fill its turn among the others: a partial fill that only a
+// postback told must not put the same fills of the two layers in another order, or their roles differ for ever.
 func (s *Seen) trust(k *Seen) {
+	s.Placed, s.FilledAt = orTime(k.Placed, s.Placed), orTime(k.FilledAt, s.FilledAt)
 	if k.Averaged > 0 && k.Averaged >= s.Averaged {
 		s.Average, s.Averaged = k.Average, k.Averaged
 		s.fitAverage()
@@ -230,6 +233,14 @@ func brokerTime(u *Update) time.Time {
 
 func earliest(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// orTime is the first of the two that is told.
+func orTime(a, b time.Time) time.Time {
+	if a.IsZero() {
 		return b
 	}
 	return a

@@ -313,6 +313,24 @@ func TestInvariant1AnyArrivalEndsInTheSameHoldings(t *testing.T) {
 	})
 }
 
+// Where the book shows all that was claimed, what was told and what money moves on are one: the same groups, parts,
+// roles and surplus, whichever partial fills only a postback told.
+func TestInvariant1BothLayersEndInTheSameHoldings(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		d := drawDay(t)
+		rows := rapid.Permutation(d.all()).Draw(t, "arrival")
+		for i, p := range d.plans { // the book is read once more in the end, and so once all is done
+			last := *p.rows[len(p.rows)-1]
+			last.Began, last.Raw = second(100+i), fmt.Append(nil, "last ", p.id)
+			rows = append(rows, &last)
+		}
+		b, _ := d.run(t, rows)
+		if told, shown := whole(b.Holding(Claimed, d.key)), whole(b.Holding(Confirmed, d.key)); told != shown {
+			t.Fatalf("told is\n%s\nthe book shows\n%s\n%s", told, shown, d.picture(b))
+		}
+	})
+}
+
 func TestInvariant1FoldingAgainChangesNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := drawDay(t)
