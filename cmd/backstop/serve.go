@@ -100,7 +100,7 @@ func (p *program) serve(ctx context.Context, s *settings, verbose bool) error {
 	sv.public, sv.admin = public, admin
 	log.Info("backstop serves", "version", buildOf().Version, "mode", s.text("mode"), "accounts", names(accounts),
 		"rules", s.text("rules"), "rules_version", set.Version(), "public", public.Addr().String(), "private", admin.Addr().String())
-	if note := hours.Note(time.Now()); note != "" {
+	if note := hours.Note(s.tests.clock()); note != "" {
 		log.Warn(note)
 	}
 	if set.Alerts() == "" {

@@ -17,6 +17,14 @@ type testHooks struct {
 	now   func() time.Time   // the engine's clock; nil: time.Now
 }
 
+// clock is the engine's clock, wrong where a test wants it so.
+func (h testHooks) clock() time.Time {
+	if h.now != nil {
+		return h.now()
+	}
+	return time.Now()
+}
+
 // The variables that set them. They are for tests alone, and refused unless every account trades on paper.
 const (
 	crashVariable = "BACKSTOP_TEST_CRASH" // POINT[:N][+DURATION]: end at the Nth time, that long after it

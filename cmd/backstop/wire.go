@@ -89,7 +89,7 @@ func (sv *server) wire(accounts []account, channels notify.Registry, hours *mark
 	}
 	host, _, _ := net.SplitHostPort(s.text("admin")) // the form was checked
 	keeper, _ := sv.store.(journal.Keeper)
-	sv.console = console.New(console.Options{Store: journal.Whole(sv.store), Keeper: keeper, Engine: seat{sv.engine, hours}, Rules: sv.reloader.info, Reload: sv.reloader.asked,
+	sv.console = console.New(console.Options{Store: journal.Whole(sv.store), Keeper: keeper, Engine: seat{sv.engine, hours, s.tests.clock}, Rules: sv.reloader.info, Reload: sv.reloader.asked,
 		Metrics: metrics, Version: buildOf().Version, Public: !loopback(host), AdminPassword: s.text("admin_password"), Log: sv.log})
 	return nil
 }
@@ -190,6 +190,7 @@ func observe(r prometheus.Registerer) func(code int, d time.Duration) {
 type seat struct {
 	engine *engine.Engine
 	hours  *market.Calendar
+	now    func() time.Time
 }
 
 var _ console.Engine = seat{}
@@ -226,7 +227,7 @@ func (e seat) Ready() []console.Check {
 		}
 		checks = append(checks, console.Check{Name: name, OK: c.OK, Text: c.Text})
 	}
-	return append(checks, calendarCheck(e.hours, time.Now()))
+	return append(checks, calendarCheck(e.hours, e.now()))
 }
 
 // calendarCheck tells the day's sessions. What the calendar doesn't know is a note and holds nothing up.

@@ -146,7 +146,7 @@ func TestMistakesInAFileAreNamed(t *testing.T) {
 		"holidays:\n  - 2026-12-31":                                                           `mine.yaml:2: a holiday is written { date: 2026-12-31, name: NAME }`,
 		"holidays: [ { name: Diwali } ]":                                                      `mine.yaml:1: a holiday needs date: 2026-12-25`,
 		"holidays: [ { date: 25.12.2026 } ]":                                                  `date: "25.12.2026" is no day: write it as 2026-11-24`,
-		"holidays: [ { date: 2026-12-25, nmae: X } ]":                                         `no field of a holiday "nmae": did you mean name?`,
+		"holidays: [ { date: 2026-12-25, nam: X } ]":                                          `no field of a holiday "nam": did you mean name?`,
 		`holidays: [ { date: 2026-11-08, open: { equities: "18:00-19:00" } } ]`:               `no segment "equities": did you mean equity?`,
 		`holidays: [ { date: 2026-11-08, open: { shares: "18:00-19:00" } } ]`:                 `no segment "shares": there are equity, derivatives, currency, commodity`,
 		`holidays: [ { date: 2026-11-08, segments: [comodity] } ]`:                            `no segment "comodity": did you mean commodity?`,

@@ -30,7 +30,8 @@ func (c *Calendar) Note(t time.Time) string {
 	return ""
 }
 
-// Today is one line for people: the sessions on the IST day of t, and the name of a day that is not like others.
+// Today is one line for people: the sessions on the IST day of t, the name of a day that is not like others, and when
+// NSE opens next where it doesn't that day.
 func (c *Calendar) Today(t time.Time) string {
 	if c.always {
 		return "every moment is trading time (market_hours: always)"
@@ -61,6 +62,11 @@ func (c *Calendar) Today(t time.Time) string {
 		text = name + ": " + text
 	case len(sessions) == 0:
 		text = d.weekday().String() + ": " + text
+	}
+	if _, ok := c.hoursOn(c.segment(defaultExchange), d); !ok {
+		if next := c.NextOpen(defaultExchange, d.at(0)); !next.IsZero() {
+			text += "; " + defaultExchange + " opens on " + next.Format("Monday, 2 January at 15:04")
+		}
 	}
 	return "today " + text
 }

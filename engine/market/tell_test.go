@@ -37,9 +37,9 @@ func TestTodayInOneLine(t *testing.T) {
 	for day, want := range map[string]string{
 		"2026-11-25": "today NSE BSE 09:15–15:30 (shares with derivatives: auction from 15:15), NFO BFO 09:15–15:40, CDS BCD 09:00–17:00, MCX 09:00–23:55",
 		"2026-07-31": "today NSE BSE 09:15–15:30, NFO BFO 09:15–15:30, CDS BCD 09:00–17:00, MCX 09:00–23:30",
-		"2026-11-24": "today Guru Nanak Jayanti: MCX 17:00–23:55",
-		"2026-12-25": "today Christmas: all closed",
-		"2026-11-28": "today Saturday: all closed",
+		"2026-11-24": "today Guru Nanak Jayanti: MCX 17:00–23:55; NSE opens on Wednesday, 25 November at 09:15",
+		"2026-12-25": "today Christmas: all closed; NSE opens on Monday, 28 December at 09:15",
+		"2026-11-28": "today Saturday: all closed; NSE opens on Monday, 30 November at 09:15",
 		"2026-11-08": "today Muhurat: NSE BSE 18:00–19:00, NFO BFO 18:00–19:00, CDS BCD 18:00–19:00, MCX 18:00–19:00",
 	} {
 		if got := Default().Today(at(t, day+" 10:00")); got != want {
