@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"backstop/engine/lane"
+	"backstop/engine/order"
 )
 
 // account is one account's goroutine with what serves it.
@@ -20,6 +21,7 @@ type account struct {
 	pacer    *Pacer
 	senders  *senders
 	reads    *reads
+	stream   *stream
 	messages *messengers
 	metrics  *accountMetrics
 	log      *slog.Logger
@@ -27,6 +29,7 @@ type account struct {
 	crash    crash
 	alarm    *alarm
 	alert    func(text string)
+	setAside func(ctx context.Context, u *order.Update, why string) (ignored string, err error)
 
 	// Of the goroutine alone.
 	turner   *Turner
@@ -311,6 +314,8 @@ func kindOf(in *lane.Input) string {
 		return "delivery of action " + in.Delivery.ActionID
 	case in.Session != nil:
 		return "session"
+	case in.Stream != nil:
+		return "stream"
 	case in.Rules != nil:
 		return "rules"
 	case in.Control != nil:

@@ -25,7 +25,12 @@ type AccountOptions struct {
 	Label  string
 	APIKey string // accounts of one key share its paces; never logged
 	Broker actions.Broker
-	Lane   lane.Options // Account and Label are set from above; Hours and Instruments where they are nil
+	// Streamer pushes updates besides; nil: none, and StreamOff says why in the settings' words. StreamMust says that
+	// it was asked for: it is tried for ever, and its absence is told and makes the engine unready.
+	Streamer   Streamer
+	StreamMust bool
+	StreamOff  string
+	Lane       lane.Options // Account and Label are set from above; Hours and Instruments where they are nil
 
 	build func(lane.Options, *journal.Snapshot, time.Time) (Stepper, error) // of tests
 }
@@ -168,6 +173,7 @@ func (e *Engine) add(ao *AccountOptions, o *Options, pacer *Pacer) error {
 	a := &account{id: ao.ID, apiKey: ao.APIKey, dry: lo.Mode == lane.DryRun, inbox: newInbox(), pacer: pacer, messages: e.messages, metrics: m,
 		log: e.log.With("account", ao.ID), clock: e.now, crash: e.crash, alarm: e.alarm, alert: o.Alert, alerting: make(chan struct{}, 1),
 		peeks: make(chan chan lane.View), asked: make(chan struct{}, 1), finish: make(chan struct{}), quiet: make(chan struct{}), quieted: make(chan struct{}), done: make(chan struct{})}
+	a.setAside, a.stream = e.setAside, newStream(a, ao.Broker, ao, e.metrics.stream(ao.ID), e.open, e.now())
 	a.turner = NewTurner(timedJournal{o.Store, m.commits, e.crash}, lo)
 	if ao.build != nil {
 		a.turner.build = ao.build
@@ -206,6 +212,9 @@ func (e *Engine) Run(ctx context.Context) error {
 	for i, a := range e.accounts {
 		go a.run()
 		around.Go(func() { a.watchSession(live, e.brokers[i]) })
+		if a.stream.streamer != nil {
+			around.Go(func() { a.stream.run(live) })
+		}
 	}
 	around.Go(func() { e.inspect(live) })
 	if e.instruments != nil {

@@ -28,6 +28,9 @@ type engineMetrics struct {
 	commits   *prometheus.HistogramVec
 	failures  *prometheus.CounterVec
 	stopped   *prometheus.GaugeVec
+	streams   *prometheus.GaugeVec
+	frames    *prometheus.CounterVec
+	again     *prometheus.CounterVec
 }
 
 func newEngineMetrics(r prometheus.Registerer) (*engineMetrics, error) {
@@ -52,12 +55,16 @@ func newEngineMetrics(r prometheus.Registerer) (*engineMetrics, error) {
 		failures:  counter("steps_failed_total", "Steps that were thrown away: the journal failed or an invariant broke.", "account"),
 		stopped: prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "backstop", Name: "lane_stopped",
 			Help: "1 where a broken invariant stopped the account's lane."}, []string{"account"}),
+		streams: prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "backstop", Name: "stream_connected",
+			Help: "1 where the stream of updates stands."}, []string{"account"}),
+		frames: counter("stream_frames_total", "Frames of the stream of updates.", "account", "kind"),
+		again:  counter("stream_reconnects_total", "How often the stream stood again after a gap.", "account"),
 	}
 	if r == nil {
 		return m, nil
 	}
 	for _, c := range []prometheus.Collector{m.updates, m.decisions, m.sends, m.outcomes, m.sendTime, m.messages, m.reads, m.acks,
-		m.batches, m.commits, m.failures, m.stopped} {
+		m.batches, m.commits, m.failures, m.stopped, m.streams, m.frames, m.again} {
 		if err := r.Register(c); err != nil {
 			return nil, err
 		}
@@ -88,6 +95,29 @@ func (m *engineMetrics) of(account string) *accountMetrics {
 	a.stopped.Set(0)
 	return a
 }
+
+// streamMetrics are of one account's stream.
+type streamMetrics struct {
+	connected prometheus.Gauge
+	frames    *prometheus.CounterVec
+	again     prometheus.Counter
+}
+
+func (m *engineMetrics) stream(account string) streamMetrics {
+	s := streamMetrics{m.streams.WithLabelValues(account), m.frames.MustCurryWith(prometheus.Labels{"account": account}), m.again.WithLabelValues(account)}
+	s.connected.Set(0)
+	return s
+}
+
+func (m streamMetrics) up(again bool) {
+	m.connected.Set(1)
+	if again {
+		m.again.Inc()
+	}
+}
+
+func (m streamMetrics) down()             { m.connected.Set(0) }
+func (m streamMetrics) frame(kind string) { m.frames.WithLabelValues(kind).Inc() }
 
 // took counts a durable step.
 func (m *accountMetrics) took(b *lane.Batch, entries []entry) {
@@ -144,7 +174,7 @@ func ignoredClass(why string) string {
 	if why == "" {
 		return "none"
 	}
-	if strings.HasPrefix(why, foreignUser) {
+	if strings.HasPrefix(why, foreignUser) || strings.HasPrefix(why, foreignStream) {
 		return "foreign_user"
 	}
 	for _, class := range []string{"duplicate", "stale", "impossible", "refuted", unknownUser} {
@@ -177,7 +207,7 @@ func (t timedJournal) Commit(ctx context.Context, c *journal.Commit) error {
 type gauges struct {
 	engine *Engine
 
-	inbox, waiting, unknown, armed, session, readAge, missed, uncovered, instruments *prometheus.Desc
+	inbox, waiting, unknown, armed, session, readAge, missed, uncovered, streamAge, instruments *prometheus.Desc
 }
 
 func newGauges(e *Engine) *gauges {
@@ -193,13 +223,14 @@ func newGauges(e *Engine) *gauges {
 		readAge:     d("book_read_age_seconds", "Since the last good reading of the order book began.", "account"),
 		missed:      d("missed_updates", "Updates that no postback told and the order book did.", "account"),
 		uncovered:   d("uncovered_quantity", "Open units without a live exit, over all groups.", "account"),
+		streamAge:   d("stream_data_age_seconds", "Since something came by the stream; none where none came yet.", "account"),
 		instruments: d("instruments", "Rows of the list of instruments."),
 	}
 }
 
 // Describe is of prometheus.Collector.
 func (g *gauges) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{g.inbox, g.waiting, g.unknown, g.armed, g.session, g.readAge, g.missed, g.uncovered, g.instruments} {
+	for _, d := range []*prometheus.Desc{g.inbox, g.waiting, g.unknown, g.armed, g.session, g.readAge, g.missed, g.uncovered, g.streamAge, g.instruments} {
 		to <- d
 	}
 }
@@ -224,6 +255,9 @@ func (g *gauges) Collect(to chan<- prometheus.Metric) {
 		one(g.uncovered, float64(uncovered), a.id)
 		if last := a.seen().lastGood; !last.IsZero() {
 			one(g.readAge, g.engine.now().Sub(last).Seconds(), a.id)
+		}
+		if heard := a.stream.heard(); !heard.IsZero() {
+			one(g.streamAge, g.engine.now().Sub(heard).Seconds(), a.id)
 		}
 	}
 	if g.engine.instruments != nil {

@@ -15,7 +15,7 @@ type Readiness struct {
 
 // Check is one condition of readiness.
 type Check struct {
-	Name    string `json:"name"` // journal, rules, session, reconciler, lane
+	Name    string `json:"name"` // journal, rules, session, reconciler, lane, stream
 	Account string `json:"account"`
 	OK      bool   `json:"ok"`
 	Text    string `json:"text"`
@@ -60,6 +60,8 @@ func (e *Engine) Ready() Readiness {
 		add("reconciler", a.id, ok, text)
 		ok, text = laneCheck(&v)
 		add("lane", a.id, ok, text)
+		ok, text = a.stream.check(e.now())
+		add("stream", a.id, ok, text)
 	}
 	return r
 }

@@ -75,7 +75,7 @@ func TestReadyNamesEachCheck(t *testing.T) {
 			}
 			return names
 		}
-		if r := e.Ready(); !r.Ready || len(r.Checks) != 5 {
+		if r := e.Ready(); !r.Ready || len(r.Checks) != 6 {
 			t.Errorf("%+v", r)
 		}
 		failing.Store(true)

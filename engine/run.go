@@ -123,7 +123,7 @@ func Again(inputs []lane.Input) []lane.Input {
 }
 
 func again(in *lane.Input) bool {
-	return in.Outcome != nil || in.Delivery != nil || in.Rules != nil || in.Session != nil || in.Loaded
+	return in.Outcome != nil || in.Delivery != nil || in.Rules != nil || in.Session != nil || in.Stream != nil || in.Loaded
 }
 
 // turn runs one round of an account's duties for what was taken and what an earlier round kept.

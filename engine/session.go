@@ -16,7 +16,7 @@ func (a *account) watchSession(ctx context.Context, broker actions.Broker) {
 	defer ticker.Stop()
 	for {
 		if told || !known || !a.view().Session {
-			known = a.askSession(ctx, broker) || known
+			known = a.askSession(ctx, broker, func(bool) {}) || known
 		}
 		select {
 		case <-ctx.Done():
@@ -36,11 +36,12 @@ func (e *Engine) AskSession(account string) {
 		case a.asked <- struct{}{}:
 		default: // it will be asked already
 		}
+		a.stream.renew()
 	}
 }
 
-// askSession asks once and tells the lane; false where the answer says nothing of the session.
-func (a *account) askSession(ctx context.Context, broker actions.Broker) bool {
+// askSession asks once and tells the lane and heard; false where the answer says nothing of the session.
+func (a *account) askSession(ctx context.Context, broker actions.Broker, heard func(alive bool)) bool {
 	if a.pacer.wait(ctx, a.now, departRead) != nil {
 		return false
 	}
@@ -52,8 +53,10 @@ func (a *account) askSession(ctx context.Context, broker actions.Broker) bool {
 	switch {
 	case e == nil:
 		a.post(lane.Input{Session: &lane.Session{Alive: true}})
+		heard(true)
 	case e.Class == actions.ClassSession:
 		a.post(lane.Input{Session: &lane.Session{Why: e.Message}})
+		heard(false)
 	default:
 		a.log.Warn("whether the session lives could not be asked; it is asked again", "error", e)
 		return false

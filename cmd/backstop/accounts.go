@@ -17,11 +17,15 @@ type account struct {
 	accessToken secret
 	baseURL     string
 	loginURL    string // "" for Kite's own
+	wsURL       string // of the stream; "" where there is none: a base_url of one's own, and no ws_url beside it
 	from        string // where it was written
 }
 
 // kiteBaseURL is Kite's own address, where no other is set.
 const kiteBaseURL = "https://api.kite.trade"
+
+// kiteStreamURL is Kite's own WebSocket, where no other is set. It goes with Kite's own address alone: a paper key is not for Kite.
+const kiteStreamURL = "wss://ws.kite.trade"
 
 // accounts are the accounts that the service runs: those of backstop.yaml, else the one of the environment,
 // which also overrides the file for the user that KITE_USER_ID names.
@@ -100,6 +104,7 @@ func (s *settings) account(entry accountEntry, environmentToo bool) (account, er
 		// exchange means all of them.
 		baseURL:  strings.TrimRight(cmp.Or(get("base_url", environmentToo, false), s.env["KITE_BASE_URL"], kiteBaseURL), "/"),
 		loginURL: cmp.Or(get("login_url", environmentToo, false), s.env["KITE_LOGIN_URL"]),
+		wsURL:    cmp.Or(get("ws_url", environmentToo, false), s.env["KITE_WS_URL"]),
 		label:    get("label", false, false),
 		from:     "KITE_USER_ID",
 	}
@@ -115,6 +120,12 @@ func (s *settings) account(entry accountEntry, environmentToo bool) (account, er
 		return account{}, misuse("%s (the Kite account; each stands in the README under going live)", notSet(missing))
 	}
 	if err := checkBaseURL(a); err != nil {
+		return account{}, err
+	}
+	if a.wsURL == "" && a.baseURL == kiteBaseURL {
+		a.wsURL = kiteStreamURL
+	}
+	if err := checkStreamURL(a); err != nil {
 		return account{}, err
 	}
 	return a, checkLoginURL(a)
@@ -138,6 +149,25 @@ func checkBaseURL(a account) error {
 		return misuse("%s: base_url: must not hold a user or password", a.from)
 	case u.Scheme == "http" && !loopback(u.Hostname()):
 		return misuse("%s: base_url: http would send the access token in clear to %s: write https", a.from, u.Hostname())
+	}
+	return nil
+}
+
+// checkStreamURL refuses an address that would send the session's token in clear, or that mixes paper and Kite.
+func checkStreamURL(a account) error {
+	if a.wsURL == "" {
+		return nil
+	}
+	u, err := url.Parse(a.wsURL)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "ws" && u.Scheme != "wss" || u.Fragment != "":
+		return misuse("%s: ws_url: want a URL like %s", a.from, kiteStreamURL)
+	case u.User != nil:
+		return misuse("%s: ws_url: must not hold a user or password", a.from)
+	case u.Scheme == "ws" && !loopback(u.Hostname()):
+		return misuse("%s: ws_url: ws would send the access token in clear to %s: write wss", a.from, u.Hostname())
+	case a.onLoopback() != loopback(u.Hostname()):
+		return misuse("%s: base_url is %s and ws_url is at %s: both are the paper exchange's or neither is", a.from, a.baseURL, u.Host)
 	}
 	return nil
 }

@@ -45,7 +45,7 @@ var settingTable = []setting{
 	{"admin", "BACKSTOP_ADMIN", "admin", "127.0.0.1:8788", "address of the private side: JSON API, health, metrics", nil, checkAddress},
 	{"reconcile", "BACKSTOP_RECONCILE", "reconcile", "@every 15s", "cron spec of the order book readings, or off", nil, checkReconcile},
 	{"market_hours", "BACKSTOP_MARKET_HOURS", "market-hours", "auto", "auto or always", []string{"auto", "always"}, nil},
-	{"stream", "BACKSTOP_STREAM", "stream", "auto", "order updates over WebSocket: auto or off", []string{"auto", "on", "off"}, nil},
+	{"stream", "BACKSTOP_STREAM", "stream", "auto", "order updates over WebSocket: auto (does without on a plan that has none), on or off", []string{"auto", "on", "off"}, nil},
 	{"confirm", "BACKSTOP_CONFIRM", "confirm", "true", "read the order book before acting on a postback", []string{"true", "false"}, nil},
 	{"login_at", "BACKSTOP_LOGIN_AT", "login-at", "08:30", "when a missing session is told", nil, checkTimeOfDay},
 	{"admin_password", "BACKSTOP_ADMIN_PASSWORD", "", "", "needed where the private side is not on loopback", nil, nil},
@@ -167,7 +167,6 @@ func (s *settings) unbuilt() error {
 		refused func(text string) bool
 		until   string
 	}{
-		{"stream", is("on"), "postbacks and the order book tell of every update; take stream: auto"},
 		{"login_at", differs("08:30"), "a dead session is told when it is noticed; remove login_at"},
 	} {
 		if v := s.values[r.key]; r.refused(v.text) {

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"backstop/actions"
+	"backstop/engine"
 	"backstop/engine/journal"
 	"backstop/engine/journal/sqlite"
 	"backstop/engine/kite"
@@ -44,6 +45,22 @@ var brokers = map[string]func(a account, token func() string) (b actions.Broker,
 		c := kite.New(kite.Options{UserID: a.user, APIKey: a.apiKey, AccessToken: token, BaseURL: a.baseURL})
 		return c, c.CloseIdle
 	},
+}
+
+// streams is the registry of brokers' streams of updates.
+var streams = map[string]func(a account, token func() string) (s engine.Streamer, end func()){
+	"kite": func(a account, token func() string) (engine.Streamer, func()) {
+		s := kite.NewStream(kite.StreamOptions{UserID: a.user, APIKey: a.apiKey, AccessToken: token, URL: a.wsURL})
+		return kiteStream{s}, s.CloseIdle
+	},
+}
+
+// kiteStream is Kite's stream in the engine's words.
+type kiteStream struct{ stream *kite.Stream }
+
+// Stream makes one connection.
+func (s kiteStream) Stream(ctx context.Context, to engine.StreamSink) error {
+	return s.stream.Stream(ctx, kite.Sink(to))
 }
 
 // openStore opens the store for writing. One process holds it at a time.

@@ -133,7 +133,7 @@ func (s *settings) laneOptions(hours lane.Hours, list lane.Instruments) lane.Opt
 // replayOptions are how this program's journals are read.
 func (s *settings) replayOptions(hours lane.Hours, list lane.Instruments) replay.Options {
 	return replay.Options{Lane: s.laneOptions(hours, list),
-		Decode: func(in *journal.Input) (order.Update, error) { return kite.DecodePostback(in.Doc, in.At) },
+		Decode: func(in *journal.Input) (order.Update, error) { return kite.DecodeKept(in.Source, in.Doc, in.At) },
 		Begin: func(string) lane.StartDoc {
 			return lane.StartDoc{Mode: lane.Mode(s.text("mode")), Confirm: s.text("confirm") == "true", Adopt: s.text("adopt") == "today",
 				ChatID: s.env["TELEGRAM_CHAT_ID"], Loaded: true}

@@ -70,7 +70,9 @@ func (sv *server) wire(accounts []account, channels notify.Registry, hours *mark
 		MarketAlways: s.text("market_hours") == "always", ReconcileSpec: s.text("reconcile"), Log: sv.log, Registerer: metrics,
 		Alert: sv.tell, Now: s.tests.now, Crash: s.tests.crash}
 	for _, a := range accounts {
-		o.Accounts = append(o.Accounts, engine.AccountOptions{ID: a.user, Label: a.label, APIKey: a.apiKey, Broker: sv.broker(a),
+		broker, streamer := sv.broker(a)
+		o.Accounts = append(o.Accounts, engine.AccountOptions{ID: a.user, Label: a.label, APIKey: a.apiKey, Broker: broker,
+			Streamer: streamer, StreamMust: s.text("stream") == "on", StreamOff: s.streamOff(a),
 			Lane: lane.Options{Mode: lane.Mode(s.text("mode")), Confirm: s.text("confirm") == "true", Adopt: s.text("adopt") == "today",
 				ChatID: s.env["TELEGRAM_CHAT_ID"], Rules: sv.rules, Reasons: kite.Reason, Freeze: freezeOf(s.text("freeze_quantities")), FreezeLimit: kite.FreezeLimit}})
 	}
@@ -94,13 +96,29 @@ func (sv *server) wire(accounts []account, channels notify.Registry, hours *mark
 	return nil
 }
 
-// broker opens what an account trades at.
-func (sv *server) broker(a account) actions.Broker {
+// broker opens what an account trades at, and its stream, nil where there is none.
+func (sv *server) broker(a account) (actions.Broker, engine.Streamer) {
 	t := &sessionToken{account: a, vault: sv.vault, now: time.Now, log: sv.log}
 	sv.tokens = append(sv.tokens, t)
 	b, end := brokers["kite"](a, t.current)
 	sv.closers = append(sv.closers, end)
-	return b
+	if sv.settings.streamOff(a) != "" {
+		return b, nil
+	}
+	stream, end := streams["kite"](a, t.current)
+	sv.closers = append(sv.closers, end)
+	return b, stream
+}
+
+// streamOff is why an account has no stream; "" where it has one.
+func (s *settings) streamOff(a account) string {
+	switch {
+	case s.text("stream") == "off":
+		return "stream is off"
+	case a.wsURL == "":
+		return "KITE_BASE_URL is not Kite's and KITE_WS_URL is not set"
+	}
+	return ""
 }
 
 // items splits a setting at its commas; an empty one has no items.

@@ -42,7 +42,9 @@ func listOf(t testing.TB, seed uint64, now time.Time) exchangeList {
 	return list
 }
 
-func decode(in *journal.Input) (order.Update, error) { return kite.DecodePostback(in.Doc, in.At) }
+func decode(in *journal.Input) (order.Update, error) {
+	return kite.DecodeKept(in.Source, in.Doc, in.At)
+}
 
 // TestInvariant8ReplayingTheJournalGivesTheSameRows: whatever the day was like, with crashes and failed commits, what
 // the journal kept of each step's inputs gives every row of the step again, byte for byte.

@@ -58,6 +58,7 @@ const (
 	InputOutcome   InputKind = "outcome"
 	InputDelivery  InputKind = "delivery"
 	InputSession   InputKind = "session"
+	InputStream    InputKind = "stream" // the stream may have missed something
 	InputControl   InputKind = "control"
 	InputRules     InputKind = "rules"
 	InputStart     InputKind = "start"

@@ -40,6 +40,18 @@ func DecodeFrame(frame []byte, received time.Time) (u order.Update, ok bool, err
 	return u, true, nil
 }
 
+// DecodeKept reads the payload of an update as the journal keeps it: a whole frame where it came by the stream.
+func DecodeKept(source order.Source, payload []byte, received time.Time) (order.Update, error) {
+	if source != order.SourceStream {
+		return DecodePostback(payload, received)
+	}
+	u, ok, err := DecodeFrame(payload, received)
+	if err == nil && !ok {
+		err = errors.New("stream frame: no order")
+	}
+	return u, err
+}
+
 // envelopeOfFrame is a frame's type and, for an order, its data, which is an object then.
 func envelopeOfFrame(frame []byte) (typ string, data value, err error) {
 	m := membersOf(frame, true)

@@ -36,6 +36,8 @@ func (l *Lane) apply(i int, in *Input) {
 		l.takeDelivery(in.Delivery)
 	case in.Session != nil:
 		l.takeSession(in.Session)
+	case in.Stream != nil:
+		l.takeStream(in.Stream)
 	case in.Rules != nil:
 		l.useRules(in.Rules)
 		l.keepText()
@@ -433,6 +435,16 @@ func (l *Lane) sessionDied(why string) {
 	l.journalJSON(journal.InputSession, Session{Why: why})
 	l.emit(order.Event{ID: actions.ID("event", l.o.Account, "session_expired", string(l.meta.Day), l.meta.Now.Format(time.RFC3339)),
 		Kind: order.KindSessionExpired, Message: why})
+}
+
+// takeStream has the book read for what the stream did not bring: it never says anything again.
+func (l *Lane) takeStream(s *Stream) {
+	l.journalJSON(journal.InputStream, s)
+	l.readNow = true
+	if s.Back {
+		l.emit(order.Event{ID: actions.ID("event", l.o.Account, "reconnected", l.meta.Now.UTC().Format(time.RFC3339Nano)),
+			Kind: order.KindReconnected, Message: s.Why})
+	}
 }
 
 // noteError learns of a dead session from whatever met it.

@@ -18,6 +18,7 @@ type Input struct {
 	Outcome   *Outcome
 	Delivery  *Delivery
 	Session   *Session
+	Stream    *Stream
 	Rules     *rules.Set // from this step on
 	Control   *Control
 	Loaded    bool // instruments were loaded: what waited for them goes on
@@ -66,6 +67,12 @@ type Delivery struct {
 type Session struct {
 	Alive bool
 	Why   string
+}
+
+// Stream says that updates of the stream may have been missed until now: the order book is read.
+type Stream struct {
+	Back bool   `json:"back,omitempty"` // it stands again after a gap, which is told as an event
+	Why  string `json:"why,omitempty"`  // what was the matter
 }
 
 // ControlVerb is a person's word.

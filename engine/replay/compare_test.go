@@ -17,7 +17,7 @@ import (
 )
 
 func (k *kept) options() replay.Options {
-	return replay.Options{Decode: func(in *journal.Input) (order.Update, error) { return kite.DecodePostback(in.Doc, in.At) },
+	return replay.Options{Decode: func(in *journal.Input) (order.Update, error) { return kite.DecodeKept(in.Source, in.Doc, in.At) },
 		Lane: lane.Options{Hours: market.Always(), Instruments: k, Reasons: kite.Reason}}
 }
 

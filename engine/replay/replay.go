@@ -311,6 +311,8 @@ func (r *replay) input(l *lane.Lane, in *journal.Input, rows *[]order.Update) (x
 		decode(&x.Delivery)
 	case journal.InputSession:
 		decode(&x.Session)
+	case journal.InputStream:
+		decode(&x.Stream)
 	case journal.InputControl:
 		decode(&x.Control)
 	case journal.InputLoaded:

@@ -72,7 +72,7 @@ func parse(t *testing.T, file string, change func(string) string) *rules.Set {
 func (k *kept) replay(t *testing.T, with *rules.Set, each func(replay.Step) error) error {
 	t.Helper()
 	o := replay.Options{Rules: func(string) *rules.Set { return with },
-		Decode: func(in *journal.Input) (order.Update, error) { return kite.DecodePostback(in.Doc, in.At) },
+		Decode: func(in *journal.Input) (order.Update, error) { return kite.DecodeKept(in.Source, in.Doc, in.At) },
 		Lane:   lane.Options{Hours: market.Always(), Instruments: k, Reasons: kite.Reason}}
 	return k.store.ReadRows(t.Context(), func(read journal.Read) error { return replay.Run(t.Context(), read, o, each) })
 }
