@@ -1,7 +1,9 @@
 package replay_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -128,6 +130,53 @@ func TestANewRuleIsCarriedToItsEnd(t *testing.T) {
 	for _, c := range a.Changes {
 		if c.Rule == "hedge" && (len(c.After.Actions) != 2 || c.After.Actions[1].Message == nil || c.After.Actions[1].Message.Text != "hedged") {
 			t.Errorf("%+v", c.After)
+		}
+	}
+}
+
+// cut is a journal whose first steps were pruned.
+type cut struct {
+	journal.Keeper
+	first int64
+}
+
+func (c cut) ReadRows(ctx context.Context, read func(journal.Read) error) error {
+	return c.Keeper.ReadRows(ctx, func(rows journal.Read) error {
+		return read(func(table journal.Table, each func(journal.Row) error) error {
+			return rows(table, func(r journal.Row) error {
+				if table == journal.TableSteps && r.Seq < c.first || table == journal.TableInputs && r.Step < c.first {
+					return nil
+				}
+				return each(r)
+			})
+		})
+	})
+}
+
+// TestAPrunedJournalIsComparedFromItsFirstDay: both sides begin anew there, for what was recorded is no measure then.
+func TestAPrunedJournalIsComparedFromItsFirstDay(t *testing.T) {
+	t.Parallel()
+	k := open(t, filepath.Join(journals, "0.1"))
+	begin := func(string) lane.StartDoc {
+		return lane.StartDoc{Mode: lane.Live, Confirm: true, ChatID: "1", Loaded: true}
+	}
+	for _, first := range []int64{2, 3} {
+		o := k.options()
+		o.Begin = begin
+		pruned := cut{k.store, first}
+		if _, err := replay.CompareJournal(t.Context(), pruned, o, replay.Question{New: always(k.rules)}); !errors.Is(err, replay.ErrRulesText) {
+			t.Errorf("without the rules of its day: %v", err)
+		}
+		a, err := replay.CompareJournal(t.Context(), pruned, o, replay.Question{New: always(k.rules), Old: always(k.rules)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !a.Anew || a.Since.IsZero() || a.Steps < 10 || len(a.Changes) > 0 {
+			t.Errorf("from step %d: anew %v, since %v, %d steps, %+v", first, a.Anew, a.Since, a.Steps, a.Changes)
+		}
+		tighter := parse(t, filepath.Join(journals, "0.1", "rules.yaml"), func(s string) string { return strings.Replace(s, "stop_pct: 20", "stop_pct: 10", 1) })
+		if a, err = replay.CompareJournal(t.Context(), pruned, o, replay.Question{New: always(tighter), Old: always(k.rules)}); err != nil || len(a.Changes) == 0 {
+			t.Errorf("from step %d: a tighter stop differs in nothing: %v", first, err)
 		}
 	}
 }
