@@ -139,7 +139,8 @@ func (r *reloader) reload(ctx context.Context, cause string, yes bool) error {
 		return nil
 	}
 	w := &waitingRules{set: set, at: time.Now(), source: source, channels: channels}
-	if held := r.held(); held != nil && held.set.Version() == set.Version() {
+	held := r.held()
+	if held != nil && held.set.Version() == set.Version() {
 		w = held // it was compared and told
 		if !yes {
 			return nil
@@ -148,7 +149,11 @@ func (r *reloader) reload(ctx context.Context, cause string, yes bool) error {
 		w.said = r.compare(ctx, old, set)
 	}
 	r.server.log.Info("rules compared over today", "from", old.Version(), "to", set.Version(), "cause", cause, "comparison", w.said)
-	if r.server.settings.text("reload") == "ask" && !yes {
+	switch {
+	case held != nil && held != w && yes: // the yes was to another file
+		r.hold(w)
+		return &errRefused{"the file changed since the comparison that was told; now: " + w.said + ". Say yes again, or not"}
+	case r.server.settings.text("reload") == "ask" && !yes:
 		r.hold(w)
 		return nil
 	}

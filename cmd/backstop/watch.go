@@ -68,11 +68,9 @@ func (r *reloader) watch(ctx context.Context, hangup <-chan os.Signal) {
 		case <-w.Errors: // what was lost is seen by the next look
 			continue
 		case <-tick.C:
-			now := stamp(files)
-			if now == seen {
+			if stamp(files) == seen {
 				continue
 			}
-			seen = now
 		}
 		if cause == byFile {
 			cause = r.settled(ctx, files, hangup)

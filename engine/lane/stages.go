@@ -173,7 +173,10 @@ func (l *Lane) claim(r *actions.Request) {
 
 // plans says whether a request is only planned: in a dry run, and in a replay where its answer is not known.
 func (l *Lane) plans(r *actions.Request) bool {
-	planned := l.o.Mode == DryRun || l.o.Answers != nil && !l.o.Answers.Request(r)
+	if l.o.Mode != DryRun && l.o.Answers == nil {
+		return false
+	}
+	planned := l.o.Mode == DryRun || !l.o.Answers.Request(r)
 	s, ok := l.slots[r.Slot]
 	if !ok {
 		return planned
