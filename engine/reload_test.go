@@ -10,6 +10,7 @@ import (
 	"backstop/actions/actionstest"
 	"backstop/engine/journal"
 	"backstop/engine/journal/memory"
+	"backstop/engine/lane"
 	"backstop/engine/order"
 	"backstop/rules"
 )
@@ -159,6 +160,30 @@ func TestAChannelOfNewRulesIsHeard(t *testing.T) {
 		}
 		time.Sleep(30 * time.Second)
 		if said := other.Said(); len(said) != 1 || said[0] != "Stop" || desk.Count() != 0 {
+			t.Errorf("%q", said)
+		}
+		end()
+	})
+}
+
+// TestAPlannedExitIsPlannedOnce: in dry-run no fill will ever come, and no remainder is priced again.
+func TestAPlannedExitIsPlannedOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		x, store, desk := exchange(), memory.New(), &channel{}
+		o := trading(t, x, store, desk)
+		o.Accounts[0].Lane.Mode = lane.DryRun
+		o.Accounts[0].Lane.Rules = parsed(t, "version: 1\nrules:\n  - name: out\n    on: fill\n    when: order.role == \"entry\"\n    then:\n      - exit_position: {}\n      - telegram: out\n")
+		e, kept, end := start(t, o)
+		time.Sleep(2 * time.Second)
+		if _, err := e.Submit(t.Context(), fill(x, "261123000000100")); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Minute)
+		rows, _, err := kept.Requests(t.Context(), journal.Query{})
+		if err != nil || len(rows) != 1 || rows[0].State != actions.Planned {
+			t.Errorf("%d requests: %+v %v", len(rows), rows, err)
+		}
+		if said := desk.Said(); len(said) != 1 || said[0] != "[dry-run] out" {
 			t.Errorf("%q", said)
 		}
 		end()
