@@ -37,18 +37,27 @@ func benchUser(i int) string {
 
 // benchBodies are signed postbacks of an account, each of an order of its own that filled, from the first number on.
 func benchBodies(user string, first, n int) [][]byte {
-	bodies := make([][]byte, n)
+	return benchFills(user, first, n, 1)
+}
+
+// benchFills are n orders of an account that each fill in so many parts, a postback a part.
+func benchFills(user string, first, n, parts int) [][]byte {
+	bodies := make([][]byte, n*parts)
 	day := time.Now().In(order.IST) // what is not of today changes nothing, and would be measured as that
 	for i := range bodies {
-		k := first + i
+		k, part := first+i%n, i/n+1
+		status := "UPDATE"
+		if part == parts {
+			status = "COMPLETE"
+		}
 		id, at := fmt.Sprintf("%s%s%07d", day.Format("060102"), user[4:], k), day.Format(time.DateTime)
 		bodies[i] = fmt.Appendf(nil, `{"user_id":%q,"unfilled_quantity":0,"app_id":1001,"checksum":%q,"placed_by":%q,"order_id":%q,`+
-			`"exchange_order_id":"12%013d","parent_order_id":null,"status":"COMPLETE","status_message":null,"status_message_raw":null,`+
+			`"exchange_order_id":"12%013d","parent_order_id":null,"status":%q,"status_message":null,"status_message_raw":null,`+
 			`"order_timestamp":%q,"exchange_update_timestamp":%q,"exchange_timestamp":%q,"variety":"regular","exchange":"NSE",`+
 			`"tradingsymbol":"BENCH%d","instrument_token":408065,"order_type":"LIMIT","transaction_type":"BUY","validity":"DAY","product":"CNC",`+
-			`"quantity":10,"disclosed_quantity":0,"price":1500,"trigger_price":0,"average_price":1500,"filled_quantity":10,"pending_quantity":0,`+
+			`"quantity":%d,"disclosed_quantity":0,"price":1500,"trigger_price":0,"average_price":1500,"filled_quantity":%d,"pending_quantity":0,`+
 			`"cancelled_quantity":0,"market_protection":0,"meta":{},"tag":null,"guid":"abc%d"}`,
-			user, kite.Checksum(id, at, benchSecret), user, id, k, at, at, at, k%benchSymbols, k)
+			user, kite.Checksum(id, at, benchSecret), user, id, k, status, at, at, at, k%benchSymbols, 10*parts, 10*part, k)
 	}
 	return bodies
 }

@@ -184,11 +184,12 @@ func BenchmarkMemory(b *testing.B) {
 	p.kill()
 }
 
-// BenchmarkReady is the time from the start until a service is ready that was killed with 100,000 rows in its journal.
+// BenchmarkReady is the time from the start until a service is ready that was killed with some 100,000 rows in its
+// journal: as many orders as Kite takes in a day, each filled in nine parts.
 func BenchmarkReady(b *testing.B) {
 	data := b.TempDir()
 	p := startProcess(b, data, benchRules(1))
-	saturate(b, p.url, benchBodies(benchAccount, 0, 35_000))
+	saturate(b, p.url, benchFills(benchAccount, 0, benchOrders, 9))
 	p.kill()
 	var took []float64
 	for range rounds {
