@@ -180,7 +180,7 @@ func TestFunctions(t *testing.T) {
 		want             float64
 	}{
 		{"BUY", "loss(20)", 96}, {"SELL", "loss(20)", 144}, {"BUY", "profit(50)", 180}, {"SELL", "profit(50)", 60},
-		{"BUY", "gain()", -1.25}, {"SELL", "gain()", 1.25}, {"BUY", "loss(0.1)", 119.88}, {"BUY", "loss(vars.pct)", 96},
+		{"BUY", "gain()", -1.25}, {"SELL", "gain()", 1.25}, {"BUY", "loss(0.1)", 119.88}, {"BUY", "loss(20, 100)", 80}, {"SELL", "loss(20, 100.5)", 120.6}, {"SELL", "profit(50, 60 * 2)", 60}, {"BUY", "loss(vars.pct)", 96},
 		{"BUY", "round_tick(96.03)", 96.05}, {"BUY", "round_tick(96.02)", 96}, {"BUY", "round_tick(96)", 96},
 		{"BUY", "min(3, 2.5, 7)", 2.5}, {"BUY", "max(loss(20), 90, order.quantity)", 96}, {"BUY", "abs(0 - 2.5)", 2.5},
 		{"BUY", "abs(position.quantity)", 75}, {"BUY", "order.is_exit ? 1 : 2.5", 2.5}, {"BUY", "7", 7}, {"BUY", "-(1.5) + 2", 0.5},

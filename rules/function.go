@@ -28,11 +28,11 @@ type function struct {
 }
 
 var functions = []function{
-	{name: "loss", usage: "loss(25)", gives: "number", unit: "rupees", example: "90", doc: "the price at which the group has lost so many per cent of its entry price, bought or sold",
-		min: 1, max: 1, hidden: []string{"group.side", "group.entry_price"}, types: []any{new(func(float64, string, float64) float64)},
+	{name: "loss", usage: "loss(25)", gives: "number", unit: "rupees", example: "90", doc: "the price at which the group has lost so many per cent of its entry price, bought or sold; of a second value, such as event.fill_price, in place of the entry price",
+		min: 1, max: 2, hidden: []string{"group.side", "group.entry_price"}, types: awayTypes,
 		call: func(a []any) (any, error) { return away(a, -1) }},
-	{name: "profit", usage: "profit(50)", gives: "number", unit: "rupees", example: "180", doc: "the price at which the group has won so many per cent of its entry price, bought or sold",
-		min: 1, max: 1, hidden: []string{"group.side", "group.entry_price"}, types: []any{new(func(float64, string, float64) float64)},
+	{name: "profit", usage: "profit(50)", gives: "number", unit: "rupees", example: "180", doc: "the price at which the group has won so many per cent of its entry price, bought or sold; of a second value, such as event.fill_price, in place of the entry price",
+		min: 1, max: 2, hidden: []string{"group.side", "group.entry_price"}, types: awayTypes,
 		call: func(a []any) (any, error) { return away(a, +1) }},
 	{name: "gain", usage: "gain()", gives: "number", unit: "per cent", example: "-1.25", doc: "how many per cent of its entry price the group has won at the last price",
 		hidden: []string{"group.side", "group.entry_price", "group.last_price"}, types: []any{new(func(string, float64, float64) float64)}, call: gain},
@@ -104,17 +104,27 @@ func forExpr() map[string]*builtin.Function {
 // errNotKnown: what is not known is never 0 and never false.
 var errNotKnown = errors.New("is not known")
 
-// away is the entry price moved by so many per cent, towards profit (+1) or loss (-1).
+var awayTypes = []any{new(func(float64, float64, string, float64) float64), new(func(float64, string, float64) float64)}
+
+// away is the entry price, or the one given behind the per cent, moved by so many per cent, towards profit (+1) or
+// loss (-1).
 func away(a []any, towards float64) (any, error) {
 	percent, err := numberOf(a[0])
 	if err != nil {
 		return nil, err
 	}
-	entry, err := entryPrice(a[1], a[2])
+	side, price := a[1], a[2]
+	if len(a) == 4 {
+		side, price = a[2], a[1]
+		if given, _ := numberOf(price); given <= 0 {
+			return nil, fmt.Errorf("the price to move from %w", errNotKnown)
+		}
+	}
+	entry, err := entryPrice(side, price)
 	if err != nil {
 		return nil, err
 	}
-	if textOf(a[1]) == order.Sell {
+	if textOf(side) == order.Sell {
 		towards = -towards
 	}
 	return exact(entry * (1 + towards*percent/100))

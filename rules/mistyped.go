@@ -129,6 +129,7 @@ var (
 	mismatched = regexp.MustCompile(`^invalid operation: (\S+) \(mismatched types (.+) and (.+)\)$`)
 	unaryType  = regexp.MustCompile(`^invalid operation: (\S+) \(mismatched type (.+)\)$`)
 	argument   = regexp.MustCompile(`^cannot use (.+) as argument \(type (.+)\) to call (\S+) ?$`)
+	overloaded = regexp.MustCompile(`^(?:too many|not enough) arguments to call (loss|profit) ?$`) // how many there are was seen to before
 	element    = regexp.MustCompile(`^cannot use (.+) as type (.+) in array$`)
 	badRegexp  = regexp.MustCompile(`^error parsing regexp: (.*)$`)
 )
@@ -156,6 +157,9 @@ func explainType(message string) (what, hint string) {
 	}
 	if m := argument.FindStringSubmatch(message); m != nil {
 		return fmt.Sprintf("%s takes %s here, not %s", m[3], goTypeWord(m[2]), goTypeWord(m[1])), ""
+	}
+	if m := overloaded.FindStringSubmatch(message); m != nil {
+		return m[1] + " takes numbers: per cent, and the price to move from", ""
 	}
 	if m := element.FindStringSubmatch(message); m != nil {
 		return fmt.Sprintf("%s is never in a list of %s", goTypeWord(m[1]), strings.TrimPrefix(goTypeWord(m[2]), "a ")+"s"), "write numbers without quotes, texts with quotes"

@@ -374,6 +374,22 @@ func TestAPartialFillWaitsForItsTradesWhenTheRuleReadsThePrice(t *testing.T) {
 	}
 }
 
+func TestTheLastFillsPriceIsItsOwnWhereTheOrderTellsItsAverage(t *testing.T) {
+	d := newDesk(t, strings.Replace(stopRule, "loss(20)", "\"loss(20, event.fill_price)\"", 1))
+	d.set("E1", func(u *order.Update) { u.Quantity, u.FilledQuantity = 150, 75 })
+	d.postback("E1")
+	d.readBook()
+	d.step(lane.Input{Trades: &lane.Trades{OrderID: "E1", Rows: []order.Trade{{TradeID: "1", OrderID: "E1", Quantity: 75, Price: 110 * order.Rupee}}}})
+	d.apply(d.take(actions.Place), "S1")
+	d.set("E1", func(u *order.Update) {
+		u.Status, u.FilledQuantity, u.AveragePrice = order.StatusComplete, 150, 105*order.Rupee
+	})
+	d.readBook()
+	if p := d.take(actions.Modify).Call.Params; p.TriggerPrice != 80*order.Rupee || p.Quantity != 150 {
+		t.Fatalf("the stop is %+v", p) // the other 75 filled at 100
+	}
+}
+
 func TestAPersonsExitCancelsTheStop(t *testing.T) {
 	d, _ := entered(t, stopRule)
 	d.set("X1", func(u *order.Update) { u.TransactionType = "SELL"; filled(75)(u) })

@@ -84,7 +84,8 @@ func (l *Lane) eventWords(e *order.Event) rules.EventWords {
 	return w
 }
 
-// fillPrice is the average of one event's fill: by trades where they are told, else the order's average.
+// fillPrice is the average of one event's fill: by trades where they are told, else what the order's average leaves
+// beside the trades of its fills before.
 func fillPrice(o *order.Order, e *order.Event) (order.Price, bool) {
 	trades := make([]order.Trade, 0, len(o.Trades))
 	for _, t := range o.Trades {
@@ -93,22 +94,23 @@ func fillPrice(o *order.Order, e *order.Event) (order.Price, bool) {
 	slices.SortFunc(trades, func(a, b order.Trade) int {
 		return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.TradeID, b.TradeID))
 	})
-	skip, want, value := e.Filled-e.Fill, e.Fill, int64(0)
+	skip, want, value, before := e.Filled-e.Fill, e.Fill, int64(0), int64(0)
 	for _, t := range trades {
-		n := t.Quantity
-		if skip >= n {
-			skip -= n
-			continue
-		}
-		n = min(n-skip, want)
-		skip = 0
-		value += n * int64(t.Price)
+		n := min(t.Quantity, skip)
+		skip -= n
+		before += n * int64(t.Price)
+		n = min(t.Quantity-n, want)
 		want -= n
+		value += n * int64(t.Price)
 	}
 	if want == 0 && e.Fill > 0 {
 		return order.Price(value / e.Fill), true
 	}
-	return o.Average(order.Claimed)
+	average, told := o.Average(order.Claimed)
+	if rest := int64(average)*e.Filled - before; told && skip == 0 && e.Filled == o.Row().FilledQuantity && rest > 0 && e.Fill > 0 {
+		return order.Price(rest / e.Fill), true
+	}
+	return average, told
 }
 
 func (l *Lane) orderWords(o *order.Order) rules.OrderWords {
