@@ -31,11 +31,11 @@ const (
 	inspectAfter = 2 * time.Second  // from the start: first the lanes are armed
 	sessionEvery = 30 * time.Second // a dead session is asked for
 
-	streamRetryFirst   = time.Second      // until a stream that ended is tried again, about; then doubling
-	streamRetryLast    = time.Minute      // its end
-	streamSteady       = 30 * time.Second // a connection that stood for so long begins the delays anew: a flapping one does not
-	streamTellAfter    = 30 * time.Second // a stream that was asked for and is down for so long is told, and again every alarmEvery
-	streamMisreadEvery = 15 * time.Second // one reading of the book at most for unreadable frames
+	streamRetryFirst = time.Second      // until a stream that ended is tried again, about; then doubling
+	streamRetryLast  = time.Minute      // its end
+	streamSteady     = 30 * time.Second // a connection that stood for so long begins the delays anew: a flapping one does not
+	streamTellAfter  = 30 * time.Second // a stream that was asked for and is down for so long is told, and again every alarmEvery
+	streamNoteEvery  = 15 * time.Second // one line of the log at most for frames of a kind that are no updates, and one reading of the book for unreadable ones
 
 	listRetryFirst = 5 * time.Second // until the list of instruments is asked for again; then doubling
 	listRetryLast  = 5 * time.Minute

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"time"
@@ -52,10 +53,10 @@ type stream struct {
 
 	// Of the goroutine alone.
 	delay    *backoff.ExponentialBackOff
-	opened   bool      // it stood once
-	told     time.Time // that it is down; zero: nobody was told
-	misread  time.Time // the last reading for an unreadable frame
-	lastText string    // why it is down, as logged
+	opened   bool                 // it stood once
+	told     time.Time            // that it is down; zero: nobody was told
+	noted    map[string]time.Time // by kind of frame: when one was logged, and the book read for one that is unreadable
+	lastText string               // why it is down, as logged
 
 	mu     sync.Mutex
 	status streamStatus
@@ -72,7 +73,7 @@ type streamStatus struct {
 
 func newStream(a *account, broker actions.Broker, o *AccountOptions, m streamMetrics, trading func(time.Time) bool, now time.Time) *stream {
 	s := &stream{a: a, broker: broker, streamer: o.Streamer, must: o.StreamMust, trading: trading, off: o.StreamOff, metrics: m, renewed: make(chan struct{}, 1),
-		delay: backoff.NewExponentialBackOff()}
+		noted: map[string]time.Time{}, delay: backoff.NewExponentialBackOff()}
 	s.delay.InitialInterval, s.delay.MaxInterval, s.delay.Multiplier = streamRetryFirst, streamRetryLast, 2
 	s.status = streamStatus{since: now, why: "not connected yet"}
 	return s
@@ -107,7 +108,7 @@ func (s *stream) run(ctx context.Context) {
 			s.pause(ctx, s.delay.NextBackOff())
 		}
 	}
-	s.down(s.a.now(), errors.New("shutting down"))
+	s.metrics.down()
 }
 
 // connect makes one connection. A panic of the adapter's is one more way to end.
@@ -149,17 +150,22 @@ func (s *stream) frame(kind, text string) {
 	s.status.heard = now
 	s.mu.Unlock()
 	s.metrics.frame(kind)
-	switch {
-	case kind == frameUnreadable:
-		s.a.log.Warn("a frame of the stream can't be read; the order book is read for it", "error", text)
-		if s.misread.IsZero() || now.Sub(s.misread) >= streamMisreadEvery {
-			s.misread = now
-			s.a.post(lane.Input{Stream: &lane.Stream{Why: "a frame could not be read"}})
-		}
-	case kind == frameError:
-		s.a.log.Warn("the broker complains on the stream", "text", text)
-	case text != "":
-		s.a.log.Info("the broker says on the stream", "kind", kind, "text", text)
+	if text == "" && kind != frameUnreadable {
+		return
+	}
+	level := slog.LevelInfo
+	if kind == frameUnreadable || kind == frameError {
+		level = slog.LevelWarn
+	}
+	again := !s.noted[kind].IsZero() && now.Sub(s.noted[kind]) < streamNoteEvery
+	if again {
+		level = slog.LevelDebug // a flood of them fills no log
+	} else {
+		s.noted[kind] = now
+	}
+	s.a.log.Log(context.Background(), level, "a frame of the stream is no update", "kind", kind, "text", text)
+	if kind == frameUnreadable && !again { // it may have been one: the book is read for it
+		s.a.post(lane.Input{Stream: &lane.Stream{Why: "a frame could not be read"}})
 	}
 }
 

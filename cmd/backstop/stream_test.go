@@ -15,9 +15,12 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/coder/websocket"
 
 	"backstop/engine/paper"
 )
@@ -43,11 +46,13 @@ type floor struct {
 	s         *paper.Server
 	postbacks *paper.Postbacks
 	admin     string
+	dir       string
 	serve     *exec.Cmd
 	out       *told
 }
 
-func newFloor(t *testing.T, stream string, faults paper.Faults, change func(*paper.Exchange)) *floor {
+// newFloor opens it. A socket given stands in for the exchange's own.
+func newFloor(t *testing.T, stream string, faults paper.Faults, change func(*paper.Exchange), socket func(*paper.Exchange) http.Handler) *floor {
 	t.Helper()
 	public, err := freeAddress()
 	if err != nil {
@@ -70,12 +75,19 @@ func newFloor(t *testing.T, stream string, faults paper.Faults, change func(*pap
 	f.s = paper.NewServer(f.x, paper.ServerOptions{Injector: injector, Postbacks: f.postbacks, Heartbeat: 200 * time.Millisecond})
 	h := httptest.NewServer(f.s)
 	t.Cleanup(func() { f.postbacks.Close(); f.s.Close(); h.CloseClientConnections(); h.Close() })
-	dir := t.TempDir()
+	ws := "ws" + strings.TrimPrefix(h.URL, "http") + "/ws"
+	if socket != nil {
+		k := httptest.NewServer(socket(f.x))
+		t.Cleanup(func() { k.CloseClientConnections(); k.Close() })
+		ws = "ws" + strings.TrimPrefix(k.URL, "http")
+	}
+	f.dir = t.TempDir()
+	dir := f.dir
 	if err := os.WriteFile(filepath.Join(dir, "rules.yaml"), []byte(streamRules), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	cmd, out := spawned(t, dir, []string{"PATH=" + os.Getenv("PATH"), "BACKSTOP_ADMIN=" + admin, "BACKSTOP_LISTEN=" + public, "BACKSTOP_MARKET_HOURS=always",
-		"KITE_BASE_URL=" + h.URL, "KITE_WS_URL=ws" + strings.TrimPrefix(h.URL, "http") + "/ws", "KITE_USER_ID=AB1234", "KITE_API_KEY=paper_key",
+		"KITE_BASE_URL=" + h.URL, "KITE_WS_URL=" + ws, "KITE_USER_ID=AB1234", "KITE_API_KEY=paper_key",
 		"KITE_API_SECRET=" + plantedSecret, "KITE_ACCESS_TOKEN=paper_token"}, "serve", "--mode", "live", "--stream", stream, "--reconcile", "@every 5s")
 	f.serve, f.out = cmd, out
 	eventually(t, "ready", func() bool { code, _ := f.get("/readyz"); return code == http.StatusOK })
@@ -119,6 +131,49 @@ lines:
 	return sum
 }
 
+// stops is how many live stops the exchange has.
+func (f *floor) stops() (n int) {
+	for _, o := range f.x.Book() {
+		if o.TransactionType == "SELL" && o.Status == "TRIGGER PENDING" {
+			n++
+		}
+	}
+	return n
+}
+
+// decidedOnce checks that each of the orders had one fill decided and has one stop.
+func (f *floor) decidedOnce(orders int) {
+	f.t.Helper()
+	fills, ids := 0, map[any]bool{}
+	for _, d := range f.list("decisions?limit=1000&rule=stop") {
+		if d["event"] == "fill" && d["matched"] == true {
+			fills++
+			ids[d["id"]] = true
+		}
+	}
+	if fills != orders || len(ids) != orders || f.stops() != orders || len(f.x.Book()) != 2*orders {
+		f.t.Errorf("%d fills decided, %d stops, %d orders, of %d entries", fills, f.stops(), len(f.x.Book()), orders)
+	}
+}
+
+// end ends serve as SIGTERM does; what its journal says of the day comes out the same when it is replayed.
+func (f *floor) end() {
+	f.t.Helper()
+	if err := f.serve.Process.Signal(syscall.SIGTERM); err != nil {
+		f.t.Fatal(err)
+	}
+	if err := f.serve.Wait(); err != nil {
+		f.t.Error("the end: ", err, string(f.out.bytes()))
+	}
+	for _, args := range [][]string{{"replay", "--rules", "rules.yaml"}, {"journal", "verify"}} {
+		cmd := exec.Command("backstop", args...)
+		cmd.Dir, cmd.Env = f.dir, []string{"PATH=" + os.Getenv("PATH"), "BACKSTOP_MARKET_HOURS=always"}
+		if out, err := cmd.CombinedOutput(); err != nil {
+			f.t.Errorf("%v: %v\n%s", args, err, out)
+		}
+	}
+}
+
 // stream is the stream's line of readiness.
 func (f *floor) stream() string {
 	_, body := f.get("/readyz")
@@ -144,7 +199,7 @@ func (f *floor) stream() string {
 // hand, which no postback tells, are among them.
 func TestInvariant1AnUpdateOfThreeSourcesDecidesOnce(t *testing.T) {
 	t.Parallel()
-	f := newFloor(t, "on", paper.Faults{Double: 0.5, Reorder: 0.3, StreamLose: 0.2, Late: paper.Timed{Probability: 0.2, By: 300 * time.Millisecond}}, nil)
+	f := newFloor(t, "on", paper.Faults{Double: 0.5, Reorder: 0.3, StreamLose: 0.2, Late: paper.Timed{Probability: 0.2, By: 300 * time.Millisecond}}, nil, nil)
 	eventually(t, "the stream stands", func() bool { return strings.HasPrefix(f.stream(), "true connected; the last data came ") })
 	const orders = 12
 	entry := url.Values{"exchange": {"NFO"}, "tradingsymbol": {streamSymbol}, "transaction_type": {"BUY"}, "quantity": {"65"}, "product": {"NRML"},
@@ -168,29 +223,12 @@ func TestInvariant1AnUpdateOfThreeSourcesDecidesOnce(t *testing.T) {
 			}
 		}
 	}
-	stops := func() (n int) {
-		for _, o := range f.x.Book() {
-			if o.TransactionType == "SELL" && o.Status == "TRIGGER PENDING" {
-				n++
-			}
-		}
-		return n
-	}
-	eventually(t, "a stop behind each", func() bool { return stops() == orders })
+	eventually(t, "a stop behind each", func() bool { return f.stops() == orders })
 	eventually(t, "all three told of them", func() bool {
 		return f.metric("backstop_updates_total", `source="postback"`) > orders && f.metric("backstop_updates_total", `source="stream"`) > orders &&
 			f.metric("backstop_book_reads_total", `good="true"`) > 3
 	})
-	fills, ids := 0, map[any]bool{}
-	for _, d := range f.list("decisions?limit=1000&rule=stop") {
-		if d["event"] == "fill" && d["matched"] == true {
-			fills++
-			ids[d["id"]] = true
-		}
-	}
-	if fills != orders || len(ids) != orders || stops() != orders {
-		t.Errorf("%d fills decided, %d stops, of %d", fills, stops(), orders)
-	}
+	f.decidedOnce(orders)
 	if gaps := f.list("decisions?limit=1000&rule=gap"); len(gaps) == 0 || gaps[0]["event"] != "reconnected" || gaps[0]["matched"] != true {
 		t.Errorf("%v", gaps)
 	}
@@ -199,19 +237,89 @@ func TestInvariant1AnUpdateOfThreeSourcesDecidesOnce(t *testing.T) {
 			t.Error("no metric ", name)
 		}
 	}
-	if err := f.serve.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	if err := f.serve.Wait(); err != nil {
-		t.Error("the end: ", err, string(f.out.bytes()))
-	}
+	f.end()
 	eventually(t, "the socket is closed", func() bool { return f.s.Sockets() == 0 })
+}
+
+// mischief is a WebSocket that sends each two frames in the wrong order, all of them twice, garbage between them, and on its
+// first connection falls silent without closing.
+func mischief(x *paper.Exchange) http.Handler {
+	var connections atomic.Int64
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, err := websocket.Accept(w, r, nil)
+		if err != nil {
+			return
+		}
+		defer func() { _ = c.CloseNow() }()
+		first := connections.Add(1) == 1
+		ctx := c.CloseRead(r.Context())
+		pushes := make(chan []byte, 1000)
+		defer x.Listen(paper.Listener{Update: func(p paper.Push) { pushes <- p.StreamFrame() }})()
+		say := func(kind websocket.MessageType, frames ...string) {
+			for _, b := range frames {
+				_ = c.Write(ctx, kind, []byte(b)) // the reader's end is seen by ctx
+			}
+		}
+		say(websocket.MessageBinary, "\x00")
+		var held string
+		beat := time.NewTicker(200 * time.Millisecond)
+		defer beat.Stop()
+		for n := 0; ; {
+			if first && n >= 6 {
+				<-ctx.Done() // it stands, and says nothing any more
+				return
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-beat.C:
+				say(websocket.MessageBinary, "\x00", "\x00\x01\x00", "\x00\x01\x00\xff")
+				if held != "" {
+					say(websocket.MessageText, held)
+				}
+				held = ""
+			case b := <-pushes:
+				n++
+				say(websocket.MessageText, `{"type":"error","data":{"code":7}}`, `{"type":"order"`, `{"type":"message","data":"%s%d"}`)
+				if held == "" {
+					held = string(b)
+					continue
+				}
+				say(websocket.MessageText, string(b), held, held, string(b))
+				held = ""
+			}
+		}
+	})
+}
+
+// Nothing that a stream can do decides twice, loses a fill, or ends the process: frames twice and in the wrong order,
+// errors that are no text, bytes that are no packets, half a frame, silence.
+func TestInvariant1AMischievousStreamDecidesOnce(t *testing.T) {
+	t.Parallel()
+	f := newFloor(t, "auto", paper.Faults{Lose: 1}, nil, mischief)
+	const orders = 8
+	for range orders {
+		if _, e := f.x.Place("AB1234", "regular", url.Values{"exchange": {"NFO"}, "tradingsymbol": {streamSymbol}, "transaction_type": {"BUY"}, "quantity": {"65"},
+			"product": {"NRML"}, "order_type": {"LIMIT"}, "price": {"121"}, "validity": {"DAY"}}); e != nil {
+			t.Fatal(e)
+		}
+	}
+	eventually(t, "a stop behind each", func() bool { return f.stops() == orders })
+	eventually(t, "the silent one is given up", func() bool { return f.metric("backstop_stream_reconnects_total") >= 1 })
+	if !strings.Contains(string(f.out.bytes()), "nothing came for ") {
+		t.Error("it was not for its silence: ", string(f.out.bytes()))
+	}
+	for _, kind := range []string{"error", "message", "ticks", "unreadable", "order"} {
+		eventually(t, "frames of kind "+kind, func() bool { return f.metric("backstop_stream_frames_total", `kind="`+kind+`"`) > 0 })
+	}
+	f.decidedOnce(orders)
+	f.end()
 }
 
 // A personal app has no stream: that is said once, and everything goes on by postback and book.
 func TestServeDoesWithoutAStreamWhereThePlanHasNone(t *testing.T) {
 	t.Parallel()
-	f := newFloor(t, "auto", paper.Faults{}, func(x *paper.Exchange) { x.SetPersonal("paper_key", true) })
+	f := newFloor(t, "auto", paper.Faults{}, func(x *paper.Exchange) { x.SetPersonal("paper_key", true) }, nil)
 	eventually(t, "it falls back", func() bool {
 		return strings.Contains(f.stream(), "true none: Kite refused the stream (HTTP 403); postbacks and the order book")
 	})
