@@ -225,7 +225,7 @@ func TestInvariant7NoSecretStandsAnywhere(t *testing.T) {
 	defer postbacks.Close()
 
 	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "BACKSTOP_ADMIN=" + adminAt, "BACKSTOP_LISTEN=" + publicAt, "BACKSTOP_MARKET_HOURS=always",
-		"BACKSTOP_ADMIN_PASSWORD=" + plantedPassword, "KITE_BASE_URL=" + broker.URL, "KITE_USER_ID=AB1234", "KITE_API_KEY=paper_key", "KITE_API_SECRET=" + plantedSecret,
+		"BACKSTOP_ADMIN_PASSWORD=" + plantedPassword, "KITE_BASE_URL=" + broker.URL, "KITE_WS_URL=ws://" + paperAt + "/ws", "KITE_USER_ID=AB1234", "KITE_API_KEY=paper_key", "KITE_API_SECRET=" + plantedSecret,
 		"KITE_ACCESS_TOKEN=" + plantedToken, "TELEGRAM_BOT_TOKEN=" + plantedBot, "TELEGRAM_CHAT_ID=1", "TELEGRAM_BASE_URL=" + telegram.URL,
 		"DESK_TOKEN=" + plantedDeskBot, "DESK_CHAT=2", "PLANTED=" + plantedVar}
 	write := func(name, text string) {
