@@ -180,7 +180,6 @@ func (s *settings) unbuilt() error {
 	return nil
 }
 
-func is(word string) func(string) bool      { return func(text string) bool { return text == word } }
 func differs(word string) func(string) bool { return func(text string) bool { return text != word } }
 
 // storeKind checks the store's name: this version has SQLite in the data folder.
