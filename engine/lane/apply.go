@@ -179,13 +179,24 @@ func (l *Lane) tie(o *order.Order) {
 // noteDouble: of two orders with one tag of ours the one with more filled, else the older, is kept and the other
 // is cancelled; what both filled is closed as surplus.
 func (l *Lane) noteDouble(r *actions.Request, o *order.Order) {
-	if r.OrderID == "" || r.OrderID == o.ID || !actions.IsTag(r.Tag()) {
+	if r.OrderID == "" || !actions.IsTag(r.Tag()) {
 		return
 	}
-	kept, ok := l.book.Order(r.OrderID)
-	if !ok {
+	if r.OrderID == o.ID { // the one that was answered shows up after another that was answered by nobody
+		for _, before := range l.book.AllTagged(r.Tag()) {
+			if before.ID != o.ID && before.Link != nil && before.Link.Request == r.ID {
+				l.keepOne(r, o, before)
+			}
+		}
 		return
 	}
+	if kept, ok := l.book.Order(r.OrderID); ok {
+		l.keepOne(r, kept, o)
+	}
+}
+
+// keepOne keeps one of two orders of a request; kept is the one that the request takes for its own.
+func (l *Lane) keepOne(r *actions.Request, kept, o *order.Order) {
 	other := o
 	if a, b := o.Row().FilledQuantity, kept.Row().FilledQuantity; a > b || a == b && (len(o.ID) < len(kept.ID) || len(o.ID) == len(kept.ID) && o.ID < kept.ID) {
 		kept, other = o, kept

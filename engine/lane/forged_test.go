@@ -106,3 +106,47 @@ func TestAForgedOrderAloneMovesNothing(t *testing.T) {
 		}
 	}
 }
+
+// A second wish for the same price stands on the same claim as the first: when the book confirms the fill, the price is
+// taken anew and not kept as the claim had it.
+func TestAForgedPriceThatTwoRulesAskedForPricesNoStop(t *testing.T) {
+	d := newDesk(t, stopRule+strings.Replace(strings.TrimPrefix(stopRule, "\nversion: 1\nrules:\n"), "name: stop", "name: again", 1))
+	d.set("E1", func(*order.Update) {})
+	d.postback("E1")
+	d.readBook()
+	d.forge("E1", func(u *order.Update) { filled(75)(u); u.AveragePrice = 150 * order.Rupee })
+	d.wait(2 * time.Second)
+	d.none()
+	d.set("E1", func(u *order.Update) { filled(75)(u); u.AveragePrice = 120 * order.Rupee })
+	d.postback("E1")
+	d.wait(5 * time.Second)
+	if p := d.take(actions.Place).Call.Params; p.TriggerPrice != 96*order.Rupee {
+		t.Fatalf("a stop at 96, behind what was paid, not at %s", p.TriggerPrice)
+	}
+}
+
+// With per: fill a fill's share was told when nobody knew that part of it only took back what a stop had sold too much.
+func TestInvariant4AShareOfAFillIsNeverMoreThanIsOpen(t *testing.T) {
+	d, _ := entered(t, strings.Replace(stopRule, "loss(20)", "loss(20), per: fill", 1))
+	d.set("P1", func(u *order.Update) {
+		u.TransactionType, u.Quantity, u.OrderType = order.Sell, 25, "MARKET"
+		filled(25)(u)
+	}) // on the phone: no postback
+	d.now = d.now.Add(2 * time.Second)
+	d.set("S1", func(u *order.Update) { filled(75)(u) })
+	d.postback("S1")
+	d.now = d.now.Add(2 * time.Second)
+	d.set("E2", filled(75))
+	d.postback("E2")
+	d.wait(3 * time.Second)
+	for _, r := range d.sends {
+		if p := r.Call.Params; p.OrderType == "SL" && p.Quantity > 50 {
+			t.Fatalf("50 are open, and a stop asks for %d", p.Quantity)
+		}
+	}
+	for _, text := range d.tells {
+		if strings.Contains(text, "stopped") {
+			t.Fatal(text)
+		}
+	}
+}

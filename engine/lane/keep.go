@@ -156,7 +156,7 @@ func (l *Lane) wanted(s *slot, g *order.Group) int64 {
 }
 
 // shareOf is the open quantity that is the slot's to cover: the group's, less what adopted exits take; with
-// per: fill that fill's own.
+// per: fill that fill's own, and never more than is open: shares add up what was claimed.
 func (l *Lane) shareOf(s *slot, g *order.Group) int64 {
 	left := g.Open() - g.Adopted()
 	if s.Part == 0 {
@@ -174,6 +174,8 @@ func (l *Lane) shareOf(s *slot, g *order.Group) int64 {
 		rest, others = rest-by, others-by
 		by = min(rest, adopted)
 		rest, adopted = rest-by, adopted-by
+		rest = min(rest, max(0, left))
+		left -= rest
 		if p.part == s.Part {
 			return rest
 		}

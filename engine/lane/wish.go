@@ -37,8 +37,8 @@ func (l *Lane) wishStop(run *run, at site, rule *rules.Rule, a *actions.Action, 
 	a.Slot = s.ID
 	w := &wish{Stands: run.Stands, Confirmed: l.stands(run.Stands), Trigger: want.Trigger, Limit: want.Limit, OrderType: want.OrderType}
 	switch why := l.mayWrite(s, run, at, &want, inst, args); {
-	case why == "same":
-		w.Keep = true
+	case why == "same": // as the slot is; not as a wish that still waits, whose prices may be those of a forgery
+		w.Keep = s.Person || s.Wish == nil || s.Wish.Keep
 	case why != "":
 		l.setAction(a, actions.Skipped, why)
 		return
