@@ -92,6 +92,15 @@ const (
     then:
       - telegram: "many"
 `
+	ownTarget = `
+  - name: own-target
+    on: fill
+    when: order.role == "entry" and group.open_quantity > 0
+    then:
+      - place_order: { exchange: "${order.exchange}", tradingsymbol: "${order.tradingsymbol}", transaction_type: '${group.side == "BUY" ? "SELL" : "BUY"}', quantity: group.open_quantity, product: "${order.product}", order_type: LIMIT, price: round_tick(profit(30)), role: target }
+    on_error:
+      - telegram: "no target: ${error.message}"
+`
 	siblings = `
   - name: siblings
     on: triggered
@@ -127,6 +136,7 @@ var kinds = []kind{
 	{rules: perFill + exits, wants: Wants{Replace: true}, lapse: true},
 	{rules: stop + target + again, wants: Wants{Targets: true, Replace: true}, people: People{Shorts: true}},
 	{rules: stop + target + sweep, wants: Wants{Replace: true}, people: People{Hands: true}},
+	{rules: stop + ownTarget, wants: Wants{Replace: true}, people: People{Hands: true}},
 	{rules: stop + target, dryRun: true, people: People{Hands: true, Shorts: true}},
 }
 

@@ -9,15 +9,17 @@ import (
 // ledger adds up what filled, order by order, from the exchange's book alone.
 type ledger struct {
 	net     map[key]int
-	spans   map[string]span    // prices of each order's fills
-	filled  map[string]int     // by order
-	paid    map[string]float64 // by order, in rupees
-	entered map[side]span      // prices at which others entered
-	entries map[key]time.Time  // when others entered last
-	surplus map[key]int        // signed: what orders of ours filled beyond what was held
-	since   map[key]time.Time  // since when there is a surplus
-	covers  map[string]bool    // tags of orders of ours that take a surplus back
-	asked   map[string]bool    // tags of entries that a rule placed: they count as a person's
+	spans   map[string]span      // prices of each order's fills
+	filled  map[string]int       // by order
+	paid    map[string]float64   // by order, in rupees
+	entered map[side]span        // prices at which others entered
+	began   map[string]time.Time // the second of an order's first fill
+	met     map[second]*met      // what others filled that began to fill in that second
+	entries map[key]time.Time    // when others entered last
+	surplus map[key]int          // signed: what orders of ours filled beyond what was held
+	since   map[key]time.Time    // since when there is a surplus
+	covers  map[string]bool      // tags of orders of ours that take a surplus back
+	asked   map[string]bool      // tags of entries that a rule placed: they count as a person's
 }
 
 type side struct {
@@ -27,8 +29,20 @@ type side struct {
 
 type span struct{ low, high float64 }
 
+// second is a place and side within one second of the exchange's clock.
+type second struct {
+	side
+	at time.Time
+}
+
+// met is what filled there.
+type met struct {
+	prices  span
+	entered bool // some of it beyond what was held
+}
+
 func newLedger() ledger {
-	return ledger{net: map[key]int{}, spans: map[string]span{}, filled: map[string]int{}, paid: map[string]float64{}, entered: map[side]span{}, entries: map[key]time.Time{},
+	return ledger{net: map[key]int{}, spans: map[string]span{}, filled: map[string]int{}, paid: map[string]float64{}, entered: map[side]span{}, began: map[string]time.Time{}, met: map[second]*met{}, entries: map[key]time.Time{},
 		surplus: map[key]int{}, since: map[key]time.Time{}, covers: map[string]bool{}, asked: map[string]bool{}}
 }
 
@@ -48,6 +62,9 @@ func (l *ledger) follow(w *world) {
 
 func (l *ledger) fill(w *world, o paper.BookOrder, n int, price float64) {
 	k, s := keyOf(o), sign(o)
+	if _, ok := l.began[o.OrderID]; !ok {
+		l.began[o.OrderID] = w.now.Truncate(time.Second)
+	}
 	l.spans[o.OrderID] = widen(l.spans, o.OrderID, span{price, price})
 	if o.APIKey == "" { // of the phone: no postback tells it
 		w.explain(explains["postback lost"])
@@ -61,9 +78,8 @@ func (l *ledger) fill(w *world, o paper.BookOrder, n int, price float64) {
 	}
 	switch {
 	case !ours(o) || l.asked[o.Tag]:
-		if beyond > 0 {
-			l.enter(w, side{k, s}, l.spans[o.OrderID])
-		}
+		// what takes part of a surplus of ours is an entry for as long as nobody knows that it is one
+		l.meet(w, second{side{k, s}, l.began[o.OrderID]}, l.spans[o.OrderID], beyond > 0 || l.surplus[k]*s < 0)
 	case l.covers[o.Tag]: // what takes a surplus back may add to what another group holds
 		l.surplus[k] -= clamp(-s*n, l.surplus[k])
 		if beyond > 0 && w.watch.excused[k] == "" && w.watch.lifted[k] != "" {
@@ -71,6 +87,9 @@ func (l *ledger) fill(w *world, o paper.BookOrder, n int, price float64) {
 		}
 	case beyond > 0:
 		l.surplus[k] += s * beyond
+		if at := (second{side{k, s}, l.began[o.OrderID]}); l.met[at] != nil { // theirs was too much: an exit of ours never enters
+			l.meet(w, at, l.met[at].prices, true)
+		}
 		w.stats.OverExited++
 		w.log("the exchange: %s filled %d more than was held", w.short(o.OrderID), beyond)
 	default:
@@ -102,6 +121,20 @@ func widen[K comparable](spans map[K]span, at K, more span) span {
 		return more
 	}
 	return span{min(have.low, more.low), max(have.high, more.high)}
+}
+
+// meet takes a fill of somebody else. Kite's clock has seconds, and of orders that begin to fill within one their ids
+// decide which met the position (ARCHITECTURE.md, the same-second problem): where one of them entered, any may have.
+func (l *ledger) meet(w *world, at second, prices span, entered bool) {
+	m := l.met[at]
+	if m == nil {
+		m = &met{prices: prices}
+		l.met[at] = m
+	}
+	m.prices, m.entered = span{min(m.prices.low, prices.low), max(m.prices.high, prices.high)}, m.entered || entered
+	if m.entered {
+		l.enter(w, at.side, m.prices)
+	}
 }
 
 func (l *ledger) enter(w *world, s side, prices span) {
