@@ -49,6 +49,9 @@ func newWorld(t testing.TB, seed uint64, accounts int) *world {
 			"access_token": a.token, "url": w.postbackURL(a)}, nil))
 	}
 	w.configure()
+	if seed%2 == 1 { // half of the worlds have postbacks and the book alone
+		w.settings["KITE_WS_URL"] = "ws" + strings.TrimPrefix(w.exchange.base, "http") + "/ws"
+	}
 	return w
 }
 
