@@ -29,6 +29,7 @@ type audit struct {
 	hidden     map[string]time.Time  // orders that do not show up in the book until then
 	hiddenTags map[string]bool
 	reloaded   map[string]float64 // live stops when the rules changed: their triggers
+	reload     time.Time          // and when; what was decided before is no work of the reload, though it is sent again
 	body       []byte             // the book as it is, already written
 }
 
@@ -181,7 +182,7 @@ func (w *world) checkModify(r *actions.Request) {
 	if had, ok := w.audit.begun[r.Call.OrderID]; ok && p.OrderType != "MARKET" && p.Quantity != had {
 		w.broke("a begun order's quantity is left alone", "%s: a reading had shown it begun with %d", w.call(r), had)
 	}
-	if at, ok := w.audit.reloaded[r.Call.OrderID]; ok && p.OrderType == "SL" && w.watch.byHand[r.Call.OrderID] == "" && money(p.TriggerPrice.Rupees()) != money(at) {
+	if at, ok := w.audit.reloaded[r.Call.OrderID]; ok && !r.Created.Before(w.audit.reload) && p.OrderType == "SL" && w.watch.byHand[r.Call.OrderID] == "" && money(p.TriggerPrice.Rupees()) != money(at) {
 		w.broke("invariant 6, a reload moves no live order", "%s: it stood behind %.2f", w.call(r), at)
 	}
 }

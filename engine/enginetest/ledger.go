@@ -153,13 +153,15 @@ func (l *ledger) enter(w *world, s side, prices span) {
 func (l *ledger) check(w *world) {
 	for _, k := range w.keys() {
 		since, ok := l.since[k]
-		// On its way back it waits for somebody who takes it. And where a person's exit filled in the same second,
-		// which of the two was too much is open: then it is held, behind a stop, as the person's.
+		// On its way back it waits for somebody who takes it, is priced again, and in the end cancelled and sold anew
+		// (docs/rules.md, exit_position): what counts is for how long nothing is on its way. And where a person's exit
+		// filled in the same second, which of the two was too much is open: then it is held, behind a stop, as the person's.
 		if p := w.place(k); ok && p.exits+p.stops >= p.open && p.wrong == 0 {
+			l.since[k] = w.now
 			continue
 		}
 		if ok && w.p != nil && !w.now.Before(w.watch.outage) && w.watch.excused[k] == "" && w.beyond(since, w.watch.explained) > overClean {
-			w.broke("invariant 4, a surplus is taken back", "%v: exits of ours filled %d more than was held %s ago", k, abs(l.surplus[k]), w.now.Sub(since))
+			w.broke("invariant 4, a surplus is taken back", "%v: exits of ours filled %d more than was held, and nothing has taken it back for %s", k, abs(l.surplus[k]), w.now.Sub(since))
 		}
 	}
 }

@@ -3,6 +3,7 @@ package enginetest
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -74,6 +75,9 @@ func (w *world) withdraw(e Event) {
 	}
 	if _, refused := w.x.Cancel(user, "regular", id); refused == nil {
 		w.log("the trader cancels %s", e.Name)
+		if slices.ContainsFunc(w.book(), func(o paper.BookOrder) bool { return o.OrderID == id && o.APIKey == "" }) {
+			w.explain(explains["postback lost"]) // of the phone: until the next reconciliation it stands before what is held
+		}
 	}
 }
 
@@ -163,7 +167,7 @@ func (w *world) reload() {
 	}
 	w.log("the rules change")
 	w.rules = w.c.Changed
-	w.audit.reloaded = map[string]float64{}
+	w.audit.reloaded, w.audit.reload = map[string]float64{}, w.now
 	for _, o := range w.stops() {
 		w.audit.reloaded[o.OrderID] = o.TriggerPrice
 	}
