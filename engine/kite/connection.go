@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -97,7 +98,7 @@ func (c *connection) failed(err error) {
 	if err == nil {
 		err = errors.New("an error without words")
 	}
-	c.cancel(err)
+	c.cancel(errors.New(strings.TrimPrefix(err.Error(), "Error reading data: ")))
 	c.dialed()
 }
 
