@@ -157,8 +157,13 @@ func (d *drawer) prices(symbol string) {
 		d.add(Event{At: at, Kind: Price, Symbol: symbol, Price: price, Depth: depth})
 		p = price
 	}
+	gaps := d.trouble.Crashes && d.people.Hands && !d.people.Calm
 	for at := d.some(4 * time.Second); at < tradedFor; at += time.Second + d.some(6*time.Second) {
 		switch kind := d.IntN(60); {
+		case gaps && kind == 3 && at > 20*time.Second:
+			gaps = false
+			d.gap(at, symbol, p, tick)
+			at += gapFor
 		case d.people.Calm:
 			tick(at, max(112, min(128, p+float64(d.IntN(21)-10)*0.1)))
 		case kind < 2:
@@ -174,6 +179,40 @@ func (d *drawer) prices(symbol string) {
 			tick(at, p+float64(d.IntN(61)-30)*0.05)
 		}
 	}
+}
+
+// gapFor is how long a gap lasts: the process is back by then.
+const gapFor = 10 * time.Second
+
+// gap is what the longest outage brings at its worst: a target begins to fill and the postback that says so is the last
+// thing that the process hears. While it is down the stop fills, a person trades part of it away or enters anew, and the
+// target is finished in the end: more was exited than entered, and in which order only the exchange's clock says.
+func (d *drawer) gap(at time.Duration, symbol string, p float64, tick func(time.Duration, float64)) {
+	depth := func(at time.Duration, price float64, lots int) {
+		d.add(Event{At: at, Kind: Price, Symbol: symbol, Price: math.Round(max(20, min(300, price))*20) / 20, Depth: lot * lots})
+	}
+	enter := func(at time.Duration, kind Kind, product, side string, lots int) {
+		d.names++
+		beyond := map[string]float64{"BUY": 3, "SELL": -3}[side] // it fills at once
+		d.add(Event{At: at, Kind: kind, Name: fmt.Sprintf("E%d", d.names), Symbol: symbol, Product: product, Side: side, Lots: lots, Price: beyond})
+	}
+	side, up, down, product := "BUY", p*1.45, p*0.7, d.product()
+	if d.people.Shorts && d.IntN(2) == 0 {
+		side, up, down = "SELL", p*0.55, p*1.3
+	}
+	enter(at-12*time.Second, Entry, product, side, 2+d.IntN(3))
+	d.add(Event{At: at, Kind: Strike, Point: "commit", Fault: "crash after"})
+	depth(at+10*time.Millisecond, up, 1)
+	at += time.Second + d.some(time.Second)
+	tick(at, p) // nothing fills
+	tick(at+d.some(time.Second), down)
+	at += time.Second + d.some(time.Second)
+	enter(at, Phone, product, d.oneOf("BUY", "SELL", side), 1+d.IntN(3))
+	if d.IntN(2) == 0 {
+		d.add(Event{At: at + d.some(time.Second), Kind: Hand, Symbol: symbol, Product: product, Lots: d.IntN(2)})
+	}
+	tick(at+time.Second+d.some(time.Second), up)
+	tick(at+3*time.Second, p)
 }
 
 // when is a moment of the day, half of the time just after an entry, where it hurts.
