@@ -263,6 +263,12 @@ func (l *Lane) closeExit(s *slot) {
 	}
 	s.Active, s.Blocked, s.Surplus = false, "", 0
 	l.touchSlot(s)
+	for _, other := range l.slotsAt(s.Key) { // should a group open again, its stop is asked for again, though it was refused before
+		if other.Kind == actions.SlotStop && other.Blocked != "" && slices.Contains(s.Groups, other.Group) {
+			other.Blocked = ""
+			l.touchSlot(other)
+		}
+	}
 }
 
 // exitRefused: a stop that can't be turned is cancelled and the quantity sold anew; an exit that is refused for

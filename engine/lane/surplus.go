@@ -23,7 +23,7 @@ func (l *Lane) observeSurplus(k order.Key) {
 		}
 		return
 	}
-	if k.Product == "CNC" || k.Product == "MTF" || !l.armed || !l.bookShows(k) || l.pendingExit(k) {
+	if k.Product == "CNC" || k.Product == "MTF" || !l.armed || !l.bookShows(k) {
 		return
 	}
 	id := overID(k)
@@ -132,14 +132,4 @@ func (l *Lane) bookShows(k order.Key) bool {
 		}
 	}
 	return true
-}
-
-// pendingExit says whether an exit of the place is still under way: its own bookkeeping comes first.
-func (l *Lane) pendingExit(k order.Key) bool {
-	for id := range l.open {
-		if r := l.requests[id]; r.Key == k && r.State.InFlight() && r.Call.Method == actions.Place {
-			return true
-		}
-	}
-	return false
 }
