@@ -300,3 +300,37 @@ func TestWhatAPostbackSaysIsTakenOfASurplusHoldsItBackUntilTheBookSays(t *testin
 		t.Errorf("the surplus that is there is taken back, not %+v; %s was claimed", p, row.OrderID)
 	}
 }
+
+func TestInvariant4ASurplusWaitsForNoOtherPlacement(t *testing.T) {
+	d, _ := entered(t, stopRule)
+	d.set("E2", filled(75))
+	d.postback("E2")
+	d.readBook()
+	d.refuse(d.take(actions.Place), actions.ClassAmbiguous) // the stop of E2: nobody knows for half a minute
+	d.set("X1", func(u *order.Update) { u.TransactionType, u.Quantity = order.Sell, 150; filled(150)(u) })
+	d.now = d.now.Add(time.Second)
+	d.set("S1", filled(75))
+	d.readBook()
+	if p := d.take(actions.Place).Call.Params; p.OrderType != "MARKET" || p.TransactionType != order.Buy || p.Quantity != 75 {
+		t.Errorf("the surplus is taken back at once, not %+v", p)
+	}
+}
+
+func TestAStopThatWasRefusedIsAskedForAgainWhereItsPositionOpensAgain(t *testing.T) {
+	d := newDesk(t, stopRule)
+	d.set("E1", filled(75))
+	d.postback("E1")
+	d.readBook()
+	d.refuse(d.take(actions.Place), actions.ClassBeyondMarket) // the default: out
+	out := d.take(actions.Place)
+	d.accept(out, "X1")
+	d.set("X1", filled(75))
+	d.readBook()
+	d.none()
+	d.set("E1", func(u *order.Update) { u.Quantity = 150; filled(150)(u) }) // more of it turns up
+	d.postback("E1")
+	d.readBook()
+	if p := d.take(actions.Place).Call.Params; p.OrderType != "SL" || p.Quantity != 75 {
+		t.Errorf("what is open has its stop asked for, not %+v", p)
+	}
+}
