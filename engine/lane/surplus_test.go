@@ -82,12 +82,12 @@ func (r *race) person(down bool) {
 	r.heard(id, down)
 }
 
-// carryOut lets the broker take a request; false: its order has ended.
+// carryOut lets the broker take a request; false: its order has ended, or filled more by now.
 func (r *race) carryOut(q actions.Request) (string, bool) {
 	id := q.Call.OrderID
 	if q.Call.Method == actions.Place {
 		id = r.id()
-	} else if r.book[id].Status.Terminal() {
+	} else if u := r.book[id]; u.Status.Terminal() || q.Call.Method == actions.Modify && u.FilledQuantity > 0 && u.FilledQuantity >= q.Call.Params.Quantity {
 		return id, false
 	}
 	r.apply(q, id)
