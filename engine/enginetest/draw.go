@@ -160,7 +160,7 @@ func (d *drawer) prices(symbol string) {
 	gaps := d.trouble.Crashes && d.people.Hands && !d.people.Calm
 	for at := d.some(4 * time.Second); at < tradedFor; at += time.Second + d.some(6*time.Second) {
 		switch kind := d.IntN(60); {
-		case gaps && kind == 3 && at > 20*time.Second:
+		case gaps && kind == 3 && at > 20*time.Second && at < tradedFor-time.Minute: // the market goes on afterwards
 			gaps = false
 			d.gap(at, symbol, p, tick)
 			at += gapFor

@@ -79,6 +79,7 @@ func (l *ledger) fill(w *world, o paper.BookOrder, n int, price float64) {
 	switch {
 	case !ours(o) || l.asked[o.Tag]:
 		// what takes part of a surplus of ours is an entry for as long as nobody knows that it is one
+		l.entered[side{k, s}] = widen(l.entered, side{k, s}, l.spans[o.OrderID]) // of those that fill in parts whole ones have their turn: any may have entered
 		l.meet(w, second{side{k, s}, l.began[o.OrderID]}, l.spans[o.OrderID], beyond > 0 || l.surplus[k]*s < 0)
 	case l.covers[o.Tag]: // what takes a surplus back may add to what another group holds
 		l.surplus[k] -= clamp(-s*n, l.surplus[k])
