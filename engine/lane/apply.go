@@ -177,22 +177,29 @@ func (l *Lane) tie(o *order.Order) {
 }
 
 // noteDouble: of two orders with one tag of ours the one with more filled, else the older, is kept and the other
-// is cancelled; what both filled is closed as surplus.
+// is cancelled; what both filled is closed as surplus. One that ended with nothing filled (the broker rejected it, and a
+// person named another for it) doubles nothing.
 func (l *Lane) noteDouble(r *actions.Request, o *order.Order) {
 	if r.OrderID == "" || !actions.IsTag(r.Tag()) {
 		return
 	}
 	if r.OrderID == o.ID { // the one that was answered shows up after another that was answered by nobody
 		for _, before := range l.book.AllTagged(r.Tag()) {
-			if before.ID != o.ID && before.Link != nil && before.Link.Request == r.ID {
+			if before.ID != o.ID && before.Link != nil && before.Link.Request == r.ID && !endedEmpty(before) {
 				l.keepOne(r, o, before)
 			}
 		}
 		return
 	}
-	if kept, ok := l.book.Order(r.OrderID); ok {
+	if kept, ok := l.book.Order(r.OrderID); ok && !endedEmpty(o) {
 		l.keepOne(r, kept, o)
 	}
+}
+
+// endedEmpty says whether the broker's own channels show an order ended with nothing filled.
+func endedEmpty(o *order.Order) bool {
+	s := o.Seen(order.Confirmed)
+	return s.Terminal() && s.Row.FilledQuantity == 0
 }
 
 // keepOne keeps one of two orders of a request; kept is the one that the request takes for its own.
