@@ -125,7 +125,9 @@ func widen[K comparable](spans map[K]span, at K, more span) span {
 }
 
 // meet takes a fill of somebody else. Kite's clock has seconds, and of orders that begin to fill within one their ids
-// decide which met the position (ARCHITECTURE.md, the same-second problem): where one of them entered, any may have.
+// decide which met the position (ARCHITECTURE.md, the same-second problem): where one of them entered, any may have. An
+// order has one turn, that of its first fill, for Kite's rows tell no more than its sum: what it fills later may turn what
+// others filled since into entries (docs/rules.md, role_changed).
 func (l *ledger) meet(w *world, at second, prices span, entered bool) {
 	m := l.met[at]
 	if m == nil {
@@ -135,6 +137,11 @@ func (l *ledger) meet(w *world, at second, prices span, entered bool) {
 	m.prices, m.entered = span{min(m.prices.low, prices.low), max(m.prices.high, prices.high)}, m.entered || entered
 	if m.entered {
 		l.enter(w, at.side, m.prices)
+	}
+	for since, other := range l.met {
+		if entered && since.side == at.side && since.at.After(at.at) {
+			l.enter(w, at.side, other.prices)
+		}
 	}
 }
 

@@ -678,6 +678,23 @@ func TestATriggerThatAPersonMovedStaysMoved(t *testing.T) {
 	d.none()
 }
 
+func TestATriggerThatAPersonMovedBeforeThePlacementWasAnsweredStaysMoved(t *testing.T) {
+	d := newDesk(t, stopRule)
+	d.set("E1", filled(75))
+	d.postback("E1")
+	d.readBook()
+	r := d.take(actions.Place)
+	d.apply(r, "S1") // taken, and the answer is on its way for ten seconds
+	d.set("S1", func(u *order.Update) { u.TriggerPrice, u.Price = 90*order.Rupee, 88*order.Rupee })
+	d.postback("S1")
+	d.readBook()
+	d.wait(10 * time.Second)
+	d.none()
+	d.step(lane.Input{Outcome: &lane.Outcome{RequestID: r.ID, Attempt: r.Attempts, OrderID: "S1"}})
+	d.wait(time.Minute)
+	d.none()
+}
+
 func TestWhatWasExitedBeyondThePositionIsTakenBack(t *testing.T) {
 	d, _ := entered(t, stopRule)
 	d.set("X1", func(u *order.Update) { u.TransactionType = "SELL"; filled(75)(u) })

@@ -44,7 +44,12 @@ func (l *Lane) cancelSent(orderID string) bool {
 // noteMoved: a price that a person moved stays moved.
 func (l *Lane) noteMoved(s *slot, so *slotOrder, row *order.Update) {
 	placed := l.requests[so.Request]
-	if s.Kind == actions.SlotExit || so.Exit || placed == nil || placed.State != actions.Done && placed.State != actions.Planned || l.changing(so.OrderID) || so.Sent.OrderType == "" || row.Status == order.StatusNone {
+	if s.Kind == actions.SlotExit || so.Exit || placed == nil || l.changing(so.OrderID) || row.Status == order.StatusNone {
+		return
+	}
+	if placed.State.InFlight() && placed.Attempts == 1 && so.Mods == 0 { // its answer is still on the way, and a person was faster
+		so.Sent = placed.Call.Params
+	} else if placed.State != actions.Done && placed.State != actions.Planned || so.Sent.OrderType == "" {
 		return
 	}
 	if s.Kind == actions.SlotStop && row.Status == order.StatusOpen {

@@ -127,7 +127,7 @@ func (l *Lane) sent(r *actions.Request) {
 	if !ok {
 		return
 	}
-	if so := s.orderOf(r); so != nil && r.Call.Method != actions.Cancel {
+	if so := s.orderOf(r); so != nil && r.Call.Method != actions.Cancel && (r.Call.Method == actions.Modify || so.Mods == 0) { // a late answer to the placement
 		so.Sent = r.Call.Params
 		l.touchSlot(s)
 	}
