@@ -211,6 +211,9 @@ func (l *Lane) keepOne(r *actions.Request, kept, o *order.Order) {
 		if s, ok := l.slots[r.Slot]; ok {
 			if so := s.orderOf(r); so != nil {
 				so.OrderID = kept.ID
+				if row := &kept.Seen(order.Confirmed).Row; so.Sent.OrderType != "" && row.OrderType == so.Sent.OrderType {
+					so.Sent.Quantity, so.Sent.Price, so.Sent.TriggerPrice = row.Quantity, row.Price, row.TriggerPrice // another attempt's: no person moved it
+				}
 				l.touchSlot(s)
 			}
 		}
