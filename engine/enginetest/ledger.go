@@ -62,8 +62,16 @@ func (l *ledger) follow(w *world) {
 
 func (l *ledger) fill(w *world, o paper.BookOrder, n int, price float64) {
 	k, s := keyOf(o), sign(o)
-	if _, ok := l.began[o.OrderID]; !ok {
+	// An order has one turn, for Kite's rows tell no more than its sum and one time: where it fills in parts, what others
+	// filled between the first and the last may have met another position (docs/rules.md, role_changed).
+	if began, later := l.began[o.OrderID]; !later {
 		l.began[o.OrderID] = w.now.Truncate(time.Second)
+	} else {
+		for at, m := range l.met {
+			if at.key == k && !at.at.Before(began) {
+				l.enter(w, at.side, m.prices)
+			}
+		}
 	}
 	l.spans[o.OrderID] = widen(l.spans, o.OrderID, span{price, price})
 	if o.APIKey == "" { // of the phone: no postback tells it
@@ -79,7 +87,6 @@ func (l *ledger) fill(w *world, o paper.BookOrder, n int, price float64) {
 	switch {
 	case !ours(o) || l.asked[o.Tag]:
 		// what takes part of a surplus of ours is an entry for as long as nobody knows that it is one
-		l.entered[side{k, s}] = widen(l.entered, side{k, s}, l.spans[o.OrderID]) // of those that fill in parts whole ones have their turn: any may have entered
 		l.meet(w, second{side{k, s}, l.began[o.OrderID]}, l.spans[o.OrderID], beyond > 0 || l.surplus[k]*s < 0)
 	case l.covers[o.Tag]: // what takes a surplus back may add to what another group holds
 		l.surplus[k] -= clamp(-s*n, l.surplus[k])
@@ -125,9 +132,7 @@ func widen[K comparable](spans map[K]span, at K, more span) span {
 }
 
 // meet takes a fill of somebody else. Kite's clock has seconds, and of orders that begin to fill within one their ids
-// decide which met the position (ARCHITECTURE.md, the same-second problem): where one of them entered, any may have. An
-// order has one turn, that of its first fill, for Kite's rows tell no more than its sum: what it fills later may turn what
-// others filled since into entries (docs/rules.md, role_changed).
+// decide which met the position (ARCHITECTURE.md, the same-second problem): where one of them entered, any may have.
 func (l *ledger) meet(w *world, at second, prices span, entered bool) {
 	m := l.met[at]
 	if m == nil {
@@ -137,11 +142,6 @@ func (l *ledger) meet(w *world, at second, prices span, entered bool) {
 	m.prices, m.entered = span{min(m.prices.low, prices.low), max(m.prices.high, prices.high)}, m.entered || entered
 	if m.entered {
 		l.enter(w, at.side, m.prices)
-	}
-	for since, other := range l.met {
-		if entered && since.side == at.side && since.at.After(at.at) {
-			l.enter(w, at.side, other.prices)
-		}
 	}
 }
 
