@@ -166,7 +166,9 @@ func (l *Lane) eachAwaited(f func(o *order.Order)) {
 		}
 	}
 	for k := range l.lasting { // a surplus waits for the claims at its place
-		places[k] = true
+		if l.book.Holding(order.Confirmed, k).Surplus != 0 || l.book.Holding(order.Claimed, k).Surplus != 0 {
+			places[k] = true
+		}
 	}
 	if len(places) == 0 {
 		return
