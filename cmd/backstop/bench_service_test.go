@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -60,6 +61,7 @@ func newExchange(b *testing.B) *paper.Exchange {
 }
 
 func newBenched(b *testing.B, o serviceOptions) *benched {
+	debug.SetGCPercent(gcPercent) // as serve does
 	if o.exchange == nil {
 		o.exchange = newExchange(b)
 	}

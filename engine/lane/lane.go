@@ -50,6 +50,7 @@ type Lane struct {
 	cancelled map[string]bool         // orders that we asked to end
 	hot       map[order.Key]bool      // places that changed; true: all of the place is looked at
 	lasting   map[order.Key]time.Time // places where something lasts, and when to look again
+	surpluses map[order.Key]bool      // places where more was exited than entered, on either layer
 	waits     map[string]bool         // requests whose waiting was told
 	awake     map[string]bool         // slots to look at: the others have nothing to do until their place changes
 	byPlace   map[order.Key][]string  // slots by place
@@ -91,7 +92,7 @@ func New(o Options, snap *journal.Snapshot, now time.Time) (*Lane, error) {
 	l := &Lane{o: o, book: order.NewBook(o.Account), slots: map[string]*slot{}, runs: map[string]*run{},
 		requests: map[string]*actions.Request{}, actions: map[string]*actions.Action{}, told: map[string]*told{},
 		fired: map[string]time.Time{}, dirty: newDirty(), asked: map[string]time.Time{}, links: map[string]string{}, flats: map[string]bool{}, recorded: map[string]bool{},
-		open: map[string]bool{}, ahead: map[string]bool{}, untold: map[string]order.Told{}, cancelled: map[string]bool{}, hot: map[order.Key]bool{}, lasting: map[order.Key]time.Time{}, waits: map[string]bool{}, unheard: map[string]time.Time{},
+		open: map[string]bool{}, ahead: map[string]bool{}, untold: map[string]order.Told{}, cancelled: map[string]bool{}, hot: map[order.Key]bool{}, lasting: map[order.Key]time.Time{}, surpluses: map[order.Key]bool{}, waits: map[string]bool{}, unheard: map[string]time.Time{},
 		awake: map[string]bool{}, byPlace: map[order.Key][]string{}, strays: map[order.Key][]string{}, memory: map[string]any{}, clocks: map[string]*clock{}, freeze: map[string]int64{}, pastIDs: map[string]bool{}, loose: map[string]bool{}}
 	l.texts = map[string]bool{}
 	l.shown, l.loaded = map[string]uint64{}, o.Instruments != nil && o.Instruments.Loaded()
@@ -284,6 +285,7 @@ func (l *Lane) rollDay(day order.Day) {
 	l.ahead, l.awake, l.byPlace = map[string]bool{}, map[string]bool{}, map[order.Key][]string{}
 	clear(l.hot)
 	clear(l.lasting)
+	clear(l.surpluses)
 	clear(l.strays)
 	l.asked = map[string]time.Time{}
 	if l.o.Assume {

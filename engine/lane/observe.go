@@ -32,7 +32,11 @@ func (l *Lane) observePlace(k order.Key, all bool) {
 	if all = all || c.All; all {
 		groups = h.Groups
 	}
-	lasts := l.book.Holding(order.Confirmed, k).Surplus != 0 || len(h.Orphans) > 0
+	surplus := l.book.Holding(order.Confirmed, k).Surplus != 0
+	if delete(l.surpluses, k); surplus || h.Surplus != 0 {
+		l.surpluses[k] = true
+	}
+	lasts := surplus || len(h.Orphans) > 0
 	for _, g := range groups {
 		l.observeFlat(g)
 		l.observeBare(g)

@@ -165,10 +165,8 @@ func (l *Lane) eachAwaited(f func(o *order.Order)) {
 			places[s.Key] = true
 		}
 	}
-	for k := range l.lasting { // a surplus waits for the claims at its place
-		if l.book.Holding(order.Confirmed, k).Surplus != 0 || l.book.Holding(order.Claimed, k).Surplus != 0 {
-			places[k] = true
-		}
+	for k := range l.surpluses { // one waits for the claims at its place
+		places[k] = true
 	}
 	if len(places) == 0 {
 		return
