@@ -28,12 +28,13 @@ func BenchmarkAcknowledged(b *testing.B) {
 		b.Run(fmt.Sprintf("rules=%d", n), func(b *testing.B) {
 			ours, bare := newSamples(), newSamples()
 			for range rounds {
-				bodies := benchBodies(benchAccount, 0, benchOrders)
+				warm, bodies := benchBodies(benchAccount, 0, 1000), benchBodies(benchAccount, 1000, benchOrders)
 				url, stop := bareChecksum()
-				saturate(b, url, bodies[:1000]) // connections and caches warm
+				saturate(b, url, warm) // connections and caches warm
 				bare.add(saturate(b, url, bodies))
 				stop()
 				s := newBenched(b, serviceOptions{rules: benchRules(n)})
+				saturate(b, s.url, warm)
 				ours.add(saturate(b, s.url, bodies))
 				s.stop()
 			}
