@@ -25,9 +25,9 @@ type stage struct {
 
 // stages are what is left of a request's way once its claim is durable. The whole way, in order:
 //
-//	later, guard, finished, session, confirm, settle, pace, claim    in the lane, pure, one step
-//	commit                                                                  in run.go
-//	after, send, record                                                     here
+//	lapse, later, guard, finished, session, confirm, settle, surplus, pace, claim    in the lane, pure, one step
+//	commit                                                                           in run.go
+//	after, send, record                                                              here
 //
 // What a request waits for is in engine/lane/stages.go; from the commit on it has left.
 var stages = []stage{

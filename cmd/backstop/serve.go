@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/lmittmann/tint"
@@ -189,6 +190,7 @@ type server struct {
 	vault    *session.Vault
 	tokens   []*sessionToken
 	closers  []func()
+	alerts   sync.WaitGroup // on their way
 	public   net.Listener
 	admin    net.Listener
 }
@@ -204,6 +206,7 @@ func (sv *server) run(ctx context.Context) error {
 			c()
 		}
 	}()
+	defer sv.alertsEnd()
 	failed := make(chan error, 3)
 	engineContext, endEngine := context.WithCancel(context.WithoutCancel(ctx))
 	defer endEngine()

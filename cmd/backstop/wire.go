@@ -140,13 +140,26 @@ func (sv *server) tell(text string) {
 	if m.Text = text; sv.settings.text("mode") == modeDryRun {
 		m.Text = "[dry-run] " + text
 	}
-	go func() {
+	sv.alerts.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), alertWithin)
 		defer cancel()
 		if err := channel.Send(ctx, m); err != nil {
 			sv.log.Error("the alert could not be delivered", "channel", m.Channel, "error", err)
 		}
+	})
+}
+
+// alertsEnd waits at the end for alerts on their way: an alert is in no journal, and would be lost with the process.
+func (sv *server) alertsEnd() {
+	sent := make(chan struct{})
+	go func() {
+		sv.alerts.Wait()
+		close(sent)
 	}()
+	select {
+	case <-sent:
+	case <-time.After(consoleEnds):
+	}
 }
 
 // alertWithin is how long an alert may take; the next comes a minute later.
