@@ -233,9 +233,7 @@ func TestInvariant1AnUpdateOfThreeSourcesDecidesOnce(t *testing.T) {
 		t.Errorf("%v", gaps)
 	}
 	for _, name := range []string{`backstop_stream_connected{account="AB1234"} 1`, `backstop_stream_frames_total{account="AB1234",kind="heartbeat"}`, `backstop_stream_data_age_seconds{`} {
-		if _, body := f.get("/metrics"); !strings.Contains(string(body), name) {
-			t.Error("no metric ", name)
-		}
+		eventually(t, "the metric "+name, func() bool { _, body := f.get("/metrics"); return strings.Contains(string(body), name) })
 	}
 	f.end()
 	eventually(t, "the socket is closed", func() bool { return f.s.Sockets() == 0 })
