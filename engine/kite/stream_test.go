@@ -42,7 +42,10 @@ func (k *told) sink() kite.Sink {
 		k.mu.Lock()
 		f()
 		k.mu.Unlock()
-		k.news <- struct{}{}
+		select {
+		case k.news <- struct{}{}:
+		default: // there is news enough
+		}
 	}
 	return kite.Sink{
 		Open: func() { note(func() { k.opens++ }) },
@@ -88,8 +91,13 @@ type running struct {
 
 func run(t *testing.T, s *kite.Stream) *running {
 	t.Helper()
+	return runInto(t, s, newTold())
+}
+
+func runInto(t *testing.T, s *kite.Stream, k *told) *running {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &running{newTold(), cancel, make(chan error, 1)}
+	r := &running{k, cancel, make(chan error, 1)}
 	done := make(chan struct{})
 	go func() { defer close(done); r.ended <- s.Stream(ctx, r.sink()) }()
 	t.Cleanup(func() { cancel(); <-done; s.CloseIdle() })
@@ -330,17 +338,13 @@ func TestStreamEndsWithItsToken(t *testing.T) {
 func TestStreamEndsWhereAnUpdateIsNotTaken(t *testing.T) {
 	t.Parallel()
 	x, _, address := exchange(t, paper.ServerOptions{Heartbeat: 20 * time.Millisecond})
-	s := kite.NewStream(options(address))
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
 	k := newTold()
 	k.refuse = errors.New("no room")
-	ended := make(chan error, 1)
-	go func() { ended <- s.Stream(ctx, k.sink()) }()
-	k.until(t, "open", func() bool { return k.opens == 1 })
+	r := runInto(t, kite.NewStream(options(address)), k)
+	r.until(t, "open", func() bool { return r.opens == 1 })
 	byHand(t, x)
-	if err := <-ended; class(err) != actions.ClassDown || !strings.Contains(err.Error(), "no room") {
-		t.Error(err)
+	if e := r.why(t); e.Class != actions.ClassDown || !strings.Contains(e.Message, "no room") {
+		t.Error(e)
 	}
 }
 

@@ -57,35 +57,48 @@ func (s *Server) socket(w http.ResponseWriter, r *http.Request) {
 		answer(w, nil, wrongToken())
 		return
 	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
+	defer cancel()
+	k := &socket{user: user, out: make(chan frame, socketQueueMax), cancel: cancel, modes: map[uint32]string{}}
+	if !s.add(k) { // before the upgrade is answered: a client that knows it is connected misses nothing
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	defer s.remove(k)
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
 	if err != nil {
 		return // Accept has answered
 	}
 	conn.SetReadLimit(socketReadMax)
-	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
-	k := &socket{user: user, out: make(chan frame, socketQueueMax), cancel: cancel, modes: map[uint32]string{}}
-	s.mu.Lock()
-	if s.closed {
-		s.mu.Unlock()
-		cancel()
-		_ = conn.CloseNow() // nobody is there to be told
-		return
-	}
-	s.sockets[k] = struct{}{}
-	s.wg.Add(2)
-	s.mu.Unlock()
+	reading := make(chan struct{})
 	go func() {
-		defer s.wg.Done()
+		defer close(reading)
 		defer cancel()
 		s.read(ctx, conn, k)
 	}()
-	defer s.wg.Done()
 	s.write(ctx, conn, k)
 	cancel()
-	_ = conn.CloseNow() // the peer has gone or must go
+	_ = conn.CloseNow() // the peer has gone or must go; it ends the reading
+	<-reading
+}
+
+// add lists a socket, unless the server is closing.
+func (s *Server) add(k *socket) bool {
 	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.sockets[k] = struct{}{}
+	s.wg.Add(1)
+	return true
+}
+
+func (s *Server) remove(k *socket) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	delete(s.sockets, k)
-	s.mu.Unlock()
+	s.wg.Done()
 }
 
 // write sends frames and the heartbeat of one byte (§2.2).
