@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 
 	"backstop/engine/journal"
 )
@@ -18,6 +19,10 @@ const lockName = "backstop.lock"
 // lockMark stands behind the pid once a journal was made in the folder: then a file of no bytes is a damaged journal
 // and not a new one.
 const lockMark = "journal"
+
+// held refers to every lock that is held: the collector closes a file that nobody refers to, and with it a store that
+// was dropped and not closed would give the folder up under the goroutine that still writes.
+var held sync.Map
 
 // lock is a lock that is held.
 type lock struct {
@@ -31,17 +36,18 @@ func takeLock(path string) (*lock, error) {
 	if err != nil {
 		return nil, err
 	}
-	held, err := tryLock(f)
+	taken, err := tryLock(f)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), f.Close())
 	}
-	if !held {
+	if !taken {
 		err := fmt.Errorf("%w (%s)", journal.ErrLocked, holder(f))
 		return nil, errors.Join(err, f.Close())
 	}
 	// For people who look: a pid that could not be written makes the lock no weaker.
 	l := &lock{file: f, marked: marked(f)}
 	l.write()
+	held.Store(l, true)
 	return l, nil
 }
 
@@ -87,4 +93,7 @@ func holder(f *os.File) string {
 }
 
 // release gives the lock up; closing the file is what does it.
-func (l *lock) release() error { return l.file.Close() }
+func (l *lock) release() error {
+	held.Delete(l)
+	return l.file.Close()
+}
