@@ -75,6 +75,7 @@ type Engine struct {
 	messages    *messengers
 	metrics     *engineMetrics
 	instruments *Instruments // nil where every account brings its own
+	list        *listing     // what keeps them; nil with them
 	schedule    reconcile.Schedule
 	hours       Hours
 	always      bool
@@ -133,6 +134,7 @@ func New(o Options) (*Engine, error) {
 		}
 		clock.notBefore(e.byID[ao.ID].seen().view.Now)
 	}
+	e.list = e.listing()
 	if o.Registerer != nil {
 		if err := o.Registerer.Register(newGauges(e)); err != nil {
 			return nil, fmt.Errorf("engine: metrics: %w", err)
@@ -217,8 +219,8 @@ func (e *Engine) Run(ctx context.Context) error {
 		}
 	}
 	around.Go(func() { e.inspect(live) })
-	if e.instruments != nil {
-		around.Go(func() { e.listing().run(live) })
+	if e.list != nil {
+		around.Go(func() { e.list.run(live) })
 	}
 	talking, hush := context.WithCancel(context.Background())
 	defer hush()
@@ -257,13 +259,18 @@ func (a *account) shutdown(hard context.Context) {
 	a.senders.wait(hard)
 }
 
-// listing is what keeps the engine's list of instruments.
+// listing is what keeps the engine's list of instruments; nil where every account brings its own.
 func (e *Engine) listing() *listing {
-	l := &listing{instruments: e.instruments, store: e.store, log: e.log, now: e.now, crash: e.crash, loaded: func() {
+	if e.instruments == nil {
+		return nil
+	}
+	l := newListing(e.instruments, e.store, e.log, e.now)
+	l.crash = e.crash
+	l.loaded = func() {
 		for _, a := range e.accounts {
 			a.post(lane.Input{Loaded: true})
 		}
-	}}
+	}
 	for i, a := range e.accounts {
 		l.sources = append(l.sources, source{e.brokers[i], a.pacer})
 	}

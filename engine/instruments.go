@@ -135,6 +135,15 @@ func (l *list) done() error {
 	return nil
 }
 
+// byExchange counts the rows of each exchange.
+func (l *list) byExchange() map[string]int {
+	n := map[string]int{}
+	for i := range l.rows {
+		n[l.short.all[l.rows[i].exchange]]++
+	}
+	return n
+}
+
 func (l *list) symbol(r row) []byte { return l.arena[r.symbol : r.symbol+uint32(r.letters)] }
 
 func (l *list) instrument(r row) order.Instrument {

@@ -104,7 +104,8 @@ func TestInstrumentsAreBounded(t *testing.T) {
 func listed(t *testing.T, store *memory.Store, brokers ...*broker) (i *Instruments, loaded *atomic.Int64) {
 	t.Helper()
 	i, loaded = &Instruments{}, new(atomic.Int64)
-	l := &listing{instruments: i, store: store, loaded: func() { loaded.Add(1) }, log: slog.New(slog.DiscardHandler), now: time.Now}
+	l := newListing(i, store, slog.New(slog.DiscardHandler), time.Now)
+	l.loaded = func() { loaded.Add(1) }
 	for _, b := range brokers {
 		l.sources = append(l.sources, source{b, NewPacer(1)})
 	}
@@ -203,6 +204,51 @@ func TestAnEmptyListIsAFailure(t *testing.T) {
 		i, _ := listed(t, store, &broker{OnInstruments: func(context.Context, func(order.Instrument) error) error { return nil }})
 		if i.Day() != "1999-12-30" {
 			t.Error(i.Day())
+		}
+	})
+}
+
+// TestAListThatLooksCutShortReplacesNone: an exchange of which half is missing is no change of a day; one that stays so is
+// believed in the end.
+func TestAListThatLooksCutShortReplacesNone(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		store, whole := memory.New(), &atomic.Bool{}
+		var old []order.Instrument
+		for n := range 20 {
+			old = append(old, instrument("BSE", fmt.Sprint("B", n)), instrument("NSE", fmt.Sprint("N", n)))
+		}
+		saved(t, store, "1999-12-30", old...)
+		rows := func(each func(order.Instrument) error, exchange string, n int) {
+			for i := range n {
+				if err := each(instrument(exchange, fmt.Sprint("NEW", i))); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		b := &broker{OnInstruments: func(_ context.Context, each func(order.Instrument) error) error {
+			rows(each, "BSE", 20) // more than half of all, and yet not whole
+			if rows(each, "NSE", 9); whole.Load() {
+				rows(each, "NSE", 20)
+			}
+			return nil
+		}}
+		i, _ := listed(t, store, b)
+		if _, ok := i.Instrument("NSE", "N19"); !ok || i.Day() != "1999-12-30" {
+			t.Error("the older list does not stand in:", i.Day())
+		}
+		whole.Store(true)
+		time.Sleep(time.Minute)
+		if i.Day() != bubbleDay {
+			t.Error("a whole list is not taken:", i.Day())
+		}
+		whole.Store(false)
+		time.Sleep(4 * time.Hour)
+		if i.Day() != bubbleNext || b.Count("instruments") < listLeanMax {
+			t.Error("what stays so is never believed:", i.Day(), b.Count("instruments"))
+		}
+		n := 0
+		if day, err := store.Instruments(t.Context(), func(order.Instrument) { n++ }); day != bubbleNext || err != nil || n != 29 {
+			t.Error(day, err, n)
 		}
 	})
 }

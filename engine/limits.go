@@ -39,6 +39,7 @@ const (
 
 	listRetryFirst = 5 * time.Second // until the list of instruments is asked for again; then doubling
 	listRetryLast  = 5 * time.Minute
+	listLeanMax    = 8       // lists in a row that look cut short, over some ten minutes, until one is believed
 	instrumentsMax = 500_000 // rows of the list (Kite's has some 100,000); beyond it the list is refused
 
 	panicTextMax = 300 // characters of a panic's text that are kept

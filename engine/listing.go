@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
+	"sync"
 	"time"
 
 	"backstop/actions"
@@ -23,6 +26,16 @@ type listing struct {
 	crash       crash
 
 	older *list // kept from an earlier day: used when today's can't be had
+	lean  int   // lists in a row that looked cut short
+	told  string
+
+	mu      sync.Mutex
+	failure string        // why there is none of today
+	renewed chan struct{} // capacity 1: a session may be there that was not
+}
+
+func newListing(i *Instruments, store journal.Store, log *slog.Logger, now func() time.Time) *listing {
+	return &listing{instruments: i, store: store, log: log, now: now, loaded: func() {}, renewed: make(chan struct{}, 1)}
 }
 
 // source is a broker that has the list, with its paces.
@@ -84,6 +97,8 @@ func (s *listing) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-timer.C:
+		case <-s.renewed:
+			failures = 0
 		}
 		wait := s.until()
 		if wait == 0 {
@@ -93,6 +108,7 @@ func (s *listing) run(ctx context.Context) {
 				return
 			case err == nil:
 				failures, wait = 0, s.until()
+				s.note("")
 			default:
 				wait = min(listRetryFirst<<min(failures, 10), listRetryLast)
 				failures++
@@ -103,16 +119,85 @@ func (s *listing) run(ctx context.Context) {
 	}
 }
 
-// failed says that today's list could not be had; an older one stands in from then on.
+// failed says that today's list could not be had; an older one stands in from then on. It is said once for each
+// reason: over a weekend without a session nothing else is to be expected.
 func (s *listing) failed(err error, wait time.Duration) {
 	if s.older != nil {
 		s.show(s.older)
 	}
+	text := oneLine(err)
+	s.note(text)
+	level := slog.LevelWarn
+	if text == s.told {
+		level = slog.LevelDebug
+	}
+	s.told = text
 	if day := s.instruments.Day(); day != "" {
-		s.log.Warn("today's list of instruments could not be fetched; an older one is used", "of", day, "error", err, "again_in", wait)
+		s.log.Log(context.Background(), level, "today's list of instruments could not be fetched; an older one is used", "of", day, "error", err, "again_in", wait)
 		return
 	}
-	s.log.Warn("there is no list of instruments: what needs a tick size waits", "error", err, "again_in", wait)
+	s.log.Log(context.Background(), level, "there is no list of instruments: what needs a tick size waits", "error", err, "again_in", wait)
+}
+
+// note keeps why there is no list of today, for who asks.
+func (s *listing) note(failure string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.failure = failure; failure == "" {
+		s.told = ""
+	}
+}
+
+// renew says that a session may be there that was not.
+func (s *listing) renew() {
+	select {
+	case s.renewed <- struct{}{}:
+	default: // it will be asked already
+	}
+}
+
+// check is the list as one condition of readiness: an older one serves, none holds up every order that needs a tick.
+func (s *listing) check() (ok bool, text string) {
+	s.mu.Lock()
+	failure := s.failure
+	s.mu.Unlock()
+	day := s.instruments.Day()
+	switch {
+	case day == "" && failure == "":
+		return false, "not loaded yet: what needs a tick size waits; cancels and protected MARKET exits go"
+	case day == "":
+		return false, "none: " + failure + "; what needs a tick size waits; cancels and protected MARKET exits go"
+	case day < listDay(s.now()):
+		text = fmt.Sprintf("%d of %s: today's could not be fetched", s.instruments.Len(), day)
+		if failure != "" {
+			text += " (" + failure + ")"
+		}
+		return true, text
+	}
+	return true, fmt.Sprintf("%d of %s", s.instruments.Len(), day)
+}
+
+// cutShort says why a list can't be the whole one, or "": of some exchange it has less than half of what the one
+// before has. One that goes on looking so is taken in the end: exchanges come and go.
+func (s *listing) cutShort(l *list) string {
+	before := s.instruments.list.Load()
+	if before == nil {
+		before = s.older
+	}
+	if before == nil {
+		return ""
+	}
+	had, has := before.byExchange(), l.byExchange()
+	for _, exchange := range slices.Sorted(maps.Keys(had)) {
+		if has[exchange] < had[exchange]/2 {
+			if s.lean++; s.lean >= listLeanMax {
+				break
+			}
+			return fmt.Sprintf("it looks cut short: %d instruments of %s, and %d in the one of %s", has[exchange], exchange, had[exchange], before.day)
+		}
+	}
+	s.lean = 0
+	return ""
 }
 
 // until is how long the list serves; 0 where it is missing or of an earlier day.
@@ -142,6 +227,11 @@ func (s *listing) fetch(ctx context.Context) error {
 			}
 			return l, l.done()
 		})
+		if err == nil {
+			if why := s.cutShort(l); why != "" {
+				err = errors.New(why)
+			}
+		}
 		if err != nil {
 			failures = errors.Join(failures, err)
 			continue

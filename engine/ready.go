@@ -15,8 +15,8 @@ type Readiness struct {
 
 // Check is one condition of readiness.
 type Check struct {
-	Name    string `json:"name"` // journal, rules, session, reconciler, lane, stream
-	Account string `json:"account"`
+	Name    string `json:"name"`    // journal, rules, session, reconciler, lane, stream, instruments
+	Account string `json:"account"` // "" of what all share
 	OK      bool   `json:"ok"`
 	Text    string `json:"text"`
 }
@@ -62,6 +62,10 @@ func (e *Engine) Ready() Readiness {
 		add("lane", a.id, ok, text)
 		ok, text = a.stream.check(e.now())
 		add("stream", a.id, ok, text)
+	}
+	if e.list != nil {
+		ok, text := e.list.check()
+		add("instruments", "", ok, text)
 	}
 	return r
 }

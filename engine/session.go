@@ -37,6 +37,9 @@ func (e *Engine) AskSession(account string) {
 		default: // it will be asked already
 		}
 		a.stream.renew()
+		if e.list != nil {
+			e.list.renew()
+		}
 	}
 }
 

@@ -253,7 +253,7 @@ func (e seat) Ready() []console.Check {
 	var checks []console.Check
 	for _, c := range e.engine.Ready().Checks {
 		name := c.Name
-		if many {
+		if many && c.Account != "" {
 			name += " " + c.Account
 		}
 		checks = append(checks, console.Check{Name: name, OK: c.OK, Text: c.Text})

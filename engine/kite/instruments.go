@@ -3,6 +3,8 @@ package kite
 import (
 	"bufio"
 	"bytes"
+	"cmp"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -45,13 +47,20 @@ var columnNames = [columnCount]string{
 
 var columnNeeded = [columnCount]bool{columnToken: true, columnSymbol: true, columnTick: true, columnLot: true, columnExchange: true}
 
-// DecodeInstruments reads the day's list of instruments, CSV as Kite serves it, and hands each row on. Memory
-// is bounded by one line. A row that can't be read is skipped and counted; indices come with a tick and a lot
-// of 0. An error is for a list without the columns needed, a failure of r, or what each returned, which ends
-// the reading.
+// DecodeInstruments reads the day's list of instruments, CSV as Kite serves it, gzip or not, and hands each row on.
+// Memory is bounded by one line. A row that can't be read is skipped and counted; indices come with a tick and a lot
+// of 0. An error is for a list without the columns needed, one that breaks off, a failure of r, or what each returned,
+// which ends the reading.
 func DecodeInstruments(r io.Reader, each func(order.Instrument) error) (InstrumentRows, error) {
 	var rows InstrumentRows
 	lines := bufio.NewReaderSize(r, instrumentsLine)
+	if head, _ := lines.Peek(2); string(head) == "\x1f\x8b" { // a failure shows again below
+		z, err := gzip.NewReader(lines)
+		if err != nil {
+			return rows, fmt.Errorf("instruments: %w", err)
+		}
+		lines = bufio.NewReaderSize(&atMost{r: z, left: instrumentsMax}, instrumentsLine)
+	}
 	var at [columnCount]int
 	var cells []string
 	seen := make(map[string]string) // the few texts that repeat on every row
@@ -254,7 +263,7 @@ func (c *Client) Instruments(ctx context.Context, each func(order.Instrument) er
 		return e
 	}
 	var stopped error
-	body := &failing{r: io.LimitReader(reply.Body, instrumentsMax)}
+	body := &failing{r: &atMost{r: reply.Body, left: instrumentsMax}}
 	rows, err := DecodeInstruments(body, func(i order.Instrument) error {
 		stopped = each(i)
 		return stopped
@@ -262,8 +271,8 @@ func (c *Client) Instruments(ctx context.Context, each func(order.Instrument) er
 	switch {
 	case stopped != nil:
 		return stopped
-	case body.err != nil:
-		return unsure(op, false, reply.StatusCode, "the list breaks off: "+cause(body.err))
+	case body.err != nil || errors.Is(err, io.ErrUnexpectedEOF):
+		return unsure(op, false, reply.StatusCode, "the list breaks off: "+cause(cmp.Or(body.err, err)))
 	case err != nil:
 		return c.unreadable(op, reply.StatusCode, err)
 	case rows.Read == 0:
@@ -278,6 +287,21 @@ func ended(status int, body []byte, err error) *wire {
 	w.used.Store(true)
 	w.left.Store(true)
 	return w
+}
+
+// atMost fails beyond a bound: a list that is cut there must not pass for a whole one.
+type atMost struct {
+	r    io.Reader
+	left int64
+}
+
+func (a *atMost) Read(p []byte) (int, error) {
+	if a.left <= 0 {
+		return 0, errTooLong
+	}
+	n, err := a.r.Read(p[:min(int64(len(p)), a.left)])
+	a.left -= int64(n)
+	return n, err
 }
 
 // failing remembers why its reader failed.

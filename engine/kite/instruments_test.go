@@ -1,6 +1,7 @@
 package kite
 
 import (
+	"bytes"
 	"compress/gzip"
 	"errors"
 	"fmt"
@@ -110,7 +111,14 @@ func TestClientInstruments(t *testing.T) {
 			w.Header().Set("Content-Length", "5000")
 			_, _ = io.WriteString(w, list)
 		}, actions.ClassDown},
-		"redirect": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x", 302) }, actions.ClassDown},
+		"gzip cut short": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Encoding", "gzip")
+			whole := compressed(t, instrumentList(1000))
+			_, _ = w.Write(whole[:len(whole)/2])
+		}, actions.ClassDown},
+		"a gzip file":           {says(200, string(compressed(t, list))), ""},
+		"a gzip file cut short": {says(200, string(compressed(t, instrumentList(1000))[:2000])), actions.ClassDown},
+		"redirect":              {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x", 302) }, actions.ClassDown},
 	} {
 		s, c := serve(t, k.h)
 		n := 0
@@ -126,6 +134,28 @@ func TestClientInstruments(t *testing.T) {
 	_, c := serve(t, says(200, list))
 	stop := errors.New("enough")
 	if err := c.Instruments(t.Context(), func(order.Instrument) error { return stop }); !errors.Is(err, stop) {
+		t.Error(err)
+	}
+}
+
+func compressed(t *testing.T, text string) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	if _, err := io.WriteString(z, text); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func TestAListBeyondItsBoundIsNoWholeOne(t *testing.T) {
+	t.Parallel()
+	list := instrumentList(1000)
+	_, err := DecodeInstruments(&atMost{r: strings.NewReader(list), left: int64(len(list) / 2)}, func(order.Instrument) error { return nil })
+	if !errors.Is(err, errTooLong) {
 		t.Error(err)
 	}
 }
