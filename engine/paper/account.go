@@ -40,6 +40,9 @@ type account struct {
 	placements []time.Time // of the running day, oldest first
 	rejectNext []string
 	refuseNext []*APIError
+	// gtts are all it ever had, in the order they were placed.
+	gtts        []*gtt
+	failNextGTT []string
 }
 
 // app is an api_key with its secret.

@@ -145,6 +145,7 @@ type BookOrder struct {
 	AveragePrice    float64   `json:"average_price"` // of its fills, finished or not
 	Modifications   int       `json:"modifications"`
 	PlacedAt        time.Time `json:"placed_at"`
+	GTT             int       `json:"gtt,omitempty"` // the trigger that placed it
 }
 
 // Live tells whether the order can still fill.
@@ -164,7 +165,7 @@ func (x *Exchange) Book() []BookOrder {
 			StatusMessage: string(o.StatusMessage), Exchange: o.Exchange, Tradingsymbol: o.Tradingsymbol, Product: o.Product,
 			TransactionType: o.TransactionType, OrderType: o.OrderType, Quantity: o.Quantity, Filled: o.FilledQuantity,
 			Remaining: o.remaining(), Price: o.Price.rupees(), TriggerPrice: o.TriggerPrice.rupees(),
-			AveragePrice: o.value.per(o.FilledQuantity).rupees(), Modifications: o.modifications, PlacedAt: o.placed,
+			AveragePrice: o.value.per(o.FilledQuantity).rupees(), Modifications: o.modifications, PlacedAt: o.placed, GTT: o.gtt,
 		}
 		if o.app != nil {
 			b.APIKey = o.app.key

@@ -33,6 +33,9 @@ type controlRequest struct {
 	APISecret     string            `json:"api_secret"`
 	AccessToken   string            `json:"access_token"`
 	Fills         []controlFill     `json:"fills"`
+	TriggerID     int               `json:"trigger_id"`
+	Leg           int               `json:"leg"`
+	Status        string            `json:"status"`
 }
 
 // controlFill is one of several fills.
@@ -107,6 +110,9 @@ func (s *Server) controls() {
 	post("hand/modify", func(c controlRequest) (any, error) { return true, asError(x.ModifyByHand(c.OrderID, c.values())) })
 	post("hand/cancel", func(c controlRequest) (any, error) { return true, asError(x.CancelByHand(c.OrderID)) })
 
+	s.gttControls(post)
+	get("gtts", func() any { return x.GTTs() })
+
 	post("overnight", func(c controlRequest) (any, error) {
 		return true, x.SetOvernight(c.User, c.Exchange, c.Tradingsymbol, c.Product, c.Quantity, c.Price)
 	})
@@ -170,6 +176,23 @@ func (s *Server) controls() {
 			return true, nil
 		})
 	}
+}
+
+// gttControls are those of the trigger orders.
+func (s *Server) gttControls(post func(path string, f func(c controlRequest) (any, error))) {
+	x := s.exchange
+	post("gtt/trigger", func(c controlRequest) (any, error) { return true, x.FireGTT(c.TriggerID, c.Leg) })
+	post("gtt/end", func(c controlRequest) (any, error) { return true, asError(x.EndGTT(c.TriggerID, c.Status, c.Text)) })
+	post("gtt/fail_next", func(c controlRequest) (any, error) { x.FailNextGTT(c.User, c.Text); return true, nil })
+	post("gtt/postbacks", func(c controlRequest) (any, error) { x.SetGTTPostbacks(c.On); return true, nil })
+	post("hand/gtt/place", func(c controlRequest) (any, error) {
+		id, e := x.PlaceGTTByHand(c.User, c.values())
+		return map[string]int{"trigger_id": id}, asError(e)
+	})
+	post("hand/gtt/modify", func(c controlRequest) (any, error) {
+		return true, asError(x.ModifyGTT(c.User, c.TriggerID, c.values()))
+	})
+	post("hand/gtt/delete", func(c controlRequest) (any, error) { return true, asError(x.DeleteGTT(c.User, c.TriggerID)) })
 }
 
 // asError keeps a nil *APIError a nil error.

@@ -15,6 +15,7 @@ func (x *Exchange) Advance() {
 }
 
 func (x *Exchange) runTimed() {
+	x.expireGTTs()
 	for _, o := range slices.Clone(x.timed) {
 		if !o.opensAt.IsZero() && !x.now.Before(o.opensAt) {
 			if o.expires.IsZero() {
@@ -46,11 +47,17 @@ func (x *Exchange) endOfDay() {
 
 // NextDay ends the day and begins the next: the book and the trades are empty
 // (§1.3), positions are carried over night, closes are taken, CNC purchases
-// become T1 holdings. The clock is the caller's.
+// become T1 holdings. Contracts whose last day was passed since the day before
+// are over, with their positions. Triggers stay. The clock is the caller's.
 func (x *Exchange) NextDay() {
 	x.enter()
 	defer x.leave()
 	x.endOfDay()
+	for _, l := range x.listed {
+		end, has := l.expiryEnd()
+		l.expired = l.expired || has && end.After(x.day) && !end.After(x.now)
+	}
+	x.day = x.now
 	for _, user := range x.users {
 		a := x.accounts[user]
 		a.trades = nil
@@ -58,7 +65,7 @@ func (x *Exchange) NextDay() {
 		for _, p := range a.positions {
 			n, price := p.net(), p.row(true).AveragePrice
 			switch {
-			case n == 0:
+			case n == 0 || p.listing.expired:
 			case p.product == "CNC":
 				a.deliver(p.listing, n, price)
 			default:
@@ -120,10 +127,10 @@ func (x *Exchange) SquareOff(user string) (orderIDs []string) {
 			if p.listing.FreezeQuantity > 0 {
 				slice = min(n, p.listing.FreezeQuantity/p.listing.LotSize*p.listing.LotSize)
 			}
-			id, e := x.place(a, nil, squareOffBy, "regular", url.Values{
+			id, e := x.place(placement{account: a, placedBy: squareOffBy, variety: "regular", params: url.Values{
 				"exchange": {p.listing.Exchange}, "tradingsymbol": {p.listing.Tradingsymbol}, "transaction_type": {side},
 				"quantity": {strconv.Itoa(slice)}, "product": {"MIS"}, "order_type": {"MARKET"}, "market_protection": {"-1"},
-			}, false)
+			}})
 			if e != nil {
 				break // an odd quantity, or the market is shut; the rest stays open
 			}

@@ -60,6 +60,13 @@
 //	POST hand/place    {user, params: {…}}              as from the phone
 //	POST hand/modify   {order_id, params: {…}}
 //	POST hand/cancel   {order_id}
+//	POST hand/gtt/place  {user, params: {type, condition, orders}}   a trigger from the phone
+//	POST hand/gtt/modify {user, trigger_id, params: {…}}
+//	POST hand/gtt/delete {user, trigger_id}
+//	POST gtt/trigger   {trigger_id, leg}                fires leg 0 or 1 wherever the price is
+//	POST gtt/end       {trigger_id, status, text}       disabled, cancelled, rejected or expired, by the broker
+//	POST gtt/fail_next {user, text}                     the order of the next met trigger fails
+//	POST gtt/postbacks {on}                             whether orders of triggers are told by HTTP
 //	POST overnight     {user, exchange, tradingsymbol, product, quantity, price}
 //	POST holding       {user, holding: {exchange, tradingsymbol, quantity, t1_quantity, average_price, needs_authorisation}}
 //	POST funds         {user, amount, refusal: error|book}   amount -1: no limit
@@ -75,6 +82,7 @@
 //	POST next          {point, fault}
 //	POST postback_url  {api_key, url}
 //	GET  book          the true book, BookOrder rows
+//	GET  gtts          all triggers as they are, BookGTT rows
 //	GET  doubled       tags on more than one order
 //	GET  postbacks     counts
 package paper

@@ -78,21 +78,24 @@ var ist = time.FixedZone("IST", 5*3600+1800)
 type Exchange struct {
 	opts Options
 
-	mu       sync.Mutex
-	now      time.Time
-	random   *rand.Rand
-	listed   []*listing
-	listings map[string]*listing // EXCHANGE:SYMBOL
-	tokens   map[uint32]*listing
-	accounts map[string]*account
-	users    []string // accounts in the order they were added
-	apps     map[string]*app
-	sessions map[string]*session // api_key:access_token
-	requests map[string]*session // request_token
-	orders   map[string]*order
-	sequence []*order // all of the day's orders as they came
-	timed    []*order // waiting for OpenDelay or a TTL
-	counters counters
+	mu        sync.Mutex
+	now       time.Time
+	random    *rand.Rand
+	listed    []*listing
+	listings  map[string]*listing // EXCHANGE:SYMBOL
+	tokens    map[uint32]*listing
+	accounts  map[string]*account
+	users     []string // accounts in the order they were added
+	apps      map[string]*app
+	sessions  map[string]*session // api_key:access_token
+	requests  map[string]*session // request_token
+	orders    map[string]*order
+	sequence  []*order  // all of the day's orders as they came
+	timed     []*order  // waiting for OpenDelay or a TTL
+	armed     []*gtt    // active triggers of all accounts, in the order they came
+	gttSilent bool      // orders of triggers have no HTTP postback
+	day       time.Time // when the running day began
+	counters  counters
 
 	events     []event
 	listeners  []*listener
@@ -115,11 +118,13 @@ func New(o Options) *Exchange {
 		o.FarFromLTP = 60
 	}
 	x := &Exchange{
-		opts: o, now: o.Now(), random: rand.New(rand.NewPCG(o.Seed, 0x6b697465)),
+		opts: o, random: rand.New(rand.NewPCG(o.Seed, 0x6b697465)),
 		listings: map[string]*listing{}, tokens: map[uint32]*listing{},
 		accounts: map[string]*account{}, apps: map[string]*app{},
 		sessions: map[string]*session{}, requests: map[string]*session{}, orders: map[string]*order{},
 	}
+	x.now = o.Now()
+	x.day = x.now
 	for i, ins := range o.Instruments {
 		l := list(ins, uint32(900_000+i))
 		x.listed = append(x.listed, l)

@@ -34,6 +34,7 @@ type counters struct {
 	flakeMilli, flakeSequence int64
 	dated, exchangeOrder      int64
 	trade                     int64
+	gtt                       int
 }
 
 // newOrderID is greater than every id before it.

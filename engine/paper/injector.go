@@ -40,6 +40,7 @@ func (i *Injector) Faults() Faults {
 // Points where a fault can strike, and which ones can.
 var (
 	orderFaults = []string{"reply_lost", "reply_hang", "429", "5xx", "5xx_accepted", "dead_session", "address_refused"}
+	gttFaults   = []string{"reply_lost", "reply_hang", "429", "5xx", "5xx_accepted", "dead_session"}
 	readFaults  = []string{"429", "5xx", "dead_session", "book_fail"}
 	points      = map[string][]string{
 		"place":       orderFaults,
@@ -48,6 +49,10 @@ var (
 		"book":        append([]string{"book_stale", "book_short", "book_late"}, readFaults...),
 		"history":     append([]string{"book_stale"}, readFaults...),
 		"read":        readFaults,
+		"gtt_place":   gttFaults,
+		"gtt_modify":  gttFaults,
+		"gtt_delete":  gttFaults,
+		"gtts":        readFaults,
 		"instruments": {"429", "5xx", "dead_session"},
 		"postback":    {"lose", "double", "reorder", "late"},
 	}
@@ -57,8 +62,8 @@ var (
 const nextMax = 1000
 
 // Next asks for exactly one fault: at the next call of that point (place,
-// modify, cancel, book, history, read, instruments, postback), and nothing
-// else of chance there. Several queue up. The names are those of Faults, and 5xx_accepted for
+// modify, cancel, book, history, read, gtt_place, gtt_modify, gtt_delete,
+// gtts, instruments, postback), and nothing else of chance there. Several queue up. The names are those of Faults, and 5xx_accepted for
 // HTML after the order was accepted.
 func (i *Injector) Next(point, fault string) error {
 	may, ok := points[point]

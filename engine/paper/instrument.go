@@ -108,6 +108,7 @@ type listing struct {
 	lastQuantity           int
 	lastTrade              time.Time
 	live                   []*order // in the order they came
+	expired                bool     // its contract is over: no order, no row in the dump
 }
 
 func (l *listing) key() string { return l.Exchange + ":" + l.Tradingsymbol }
@@ -115,6 +116,12 @@ func (l *listing) key() string { return l.Exchange + ":" + l.Tradingsymbol }
 func (l *listing) isOption() bool { return l.InstrumentType == "CE" || l.InstrumentType == "PE" }
 
 func (l *listing) isDerivative() bool { return l.isOption() || l.InstrumentType == "FUT" }
+
+// expiryEnd is when the contract's last day is over; ok is false for what has none.
+func (l *listing) expiryEnd() (end time.Time, ok bool) {
+	day, err := time.ParseInLocation(time.DateOnly, l.Expiry, ist)
+	return day.AddDate(0, 0, 1), err == nil
+}
 
 func (l *listing) isIndex() bool { return l.Segment == "INDICES" }
 
@@ -165,7 +172,7 @@ func (x *Exchange) InstrumentsCSV(exchange string) []byte {
 	var b bytes.Buffer
 	b.WriteString("instrument_token,exchange_token,tradingsymbol,name,last_price,expiry,strike,tick_size,lot_size,instrument_type,segment,exchange\n")
 	for _, l := range x.listed {
-		if exchange != "" && l.Exchange != exchange {
+		if l.expired || exchange != "" && l.Exchange != exchange {
 			continue
 		}
 		// last_price of the dump is not live (§7): the price the day began with.

@@ -51,6 +51,7 @@ func (x *Exchange) tickTo(l *listing, ltp amount) {
 			x.match(o, false)
 		}
 	}
+	x.runGTTs(l)
 }
 
 // SetDepth is how much each tick offers for all orders together, from now

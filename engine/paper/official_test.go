@@ -141,8 +141,6 @@ func TestOfficialClientRefusals(t *testing.T) {
 	wants(err, 400, classInput, "Tick size for this script is 0.05. Kindly enter price in the multiple of tick size for this script")
 	_, err = k.CancelOrder("regular", "77", nil)
 	wants(err, 404, classGeneral, "Couldn't find that `order_id`.")
-	_, err = k.GetGTTs()
-	wants(err, 404, classGeneral, "Route not found")
 	x.SetPersonal("paper_key", true)
 	_, err = k.GetQuote("NSE:INFY")
 	wants(err, 403, classPermission, "Insufficient permission for that call")

@@ -115,6 +115,8 @@ type order struct {
 	value         amount    // of its fills
 	history       []state
 	trades        []*trade
+	gtt           int  // the trigger that placed it; 0: none
+	silent        bool // no HTTP postback tells of it
 }
 
 func (o *order) buy() bool { return o.TransactionType == "BUY" }

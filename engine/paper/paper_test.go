@@ -2,6 +2,8 @@ package paper
 
 import (
 	"encoding/json"
+	"io"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -187,4 +189,17 @@ func equal[T comparable](t *testing.T, what string, got, want T) {
 	if got != want {
 		t.Errorf("%s:\n got %v\nwant %v", what, got, want)
 	}
+}
+
+// posted is the data that a control endpoint answers.
+func posted(t *testing.T, url, body string) json.RawMessage {
+	t.Helper()
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	answer, err := transport.RoundTrip(must(http.NewRequest("POST", url, strings.NewReader(body))))
+	ok(t, err)
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	ok(t, err)
+	return decode[json.RawMessage](t, text)
 }

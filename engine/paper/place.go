@@ -36,7 +36,7 @@ func (x *Exchange) PlaceVia(user, apiKey, variety string, params url.Values) (or
 		err, a.refuseNext = a.refuseNext[0], a.refuseNext[1:]
 		return "", err
 	}
-	return x.place(a, ap, user, variety, params, true)
+	return x.place(placement{account: a, app: ap, placedBy: user, variety: variety, params: params, checked: true})
 }
 
 // PlaceByHand places as the user does on the phone or the web: visible in the
@@ -49,7 +49,7 @@ func (x *Exchange) PlaceByHand(user string, params url.Values) (orderID string, 
 	if err != nil {
 		return "", err
 	}
-	return x.place(a, nil, user, "regular", protectedByHand(params), true)
+	return x.place(placement{account: a, placedBy: user, variety: "regular", params: protectedByHand(params), checked: true})
 }
 
 func protectedByHand(params url.Values) url.Values {
@@ -82,10 +82,20 @@ func (x *Exchange) RefuseNext(user string, err *APIError) {
 	}
 }
 
-// place checks and books one order. checked is false for the broker's own
-// orders, which ask for no funds.
-func (x *Exchange) place(a *account, ap *app, placedBy, variety string, params url.Values, checked bool) (string, *APIError) {
-	if variety != "regular" {
+// placement is one order on its way into the book.
+type placement struct {
+	account           *account
+	app               *app // nil: by hand or by the broker
+	placedBy, variety string
+	params            url.Values
+	checked           bool // false for the broker's own orders, which ask for no funds
+	gtt               *gtt // the trigger that places it
+}
+
+// place checks and books one order.
+func (x *Exchange) place(p placement) (string, *APIError) {
+	a, params := p.account, p.params
+	if p.variety != "regular" {
 		return "", inputError("Invalid `variety`.")
 	}
 	for _, f := range []string{"exchange", "tradingsymbol", "transaction_type", "quantity", "product", "order_type"} {
@@ -105,20 +115,16 @@ func (x *Exchange) place(a *account, ap *app, placedBy, variety string, params u
 		return "", invalid("transaction_type")
 	}
 	l := x.listings[params.Get("exchange")+":"+params.Get("tradingsymbol")]
-	if l == nil || l.isIndex() {
+	if l == nil || l.isIndex() || l.expired {
 		return "", inputError(textUnknownInstrumentOwn)
 	}
-	products := []string{"CNC", "MIS", "MTF"}
-	if l.Segment != "NSE" && l.Segment != "BSE" {
-		products = []string{"NRML", "MIS"}
-	}
-	if !slices.Contains(products, product) {
+	if !slices.Contains(productsOf(l), product) {
 		return "", invalid("product")
 	}
 	if len(tag) > 20 {
 		return "", inputError(textTagOwn)
 	}
-	if x.opts.Open != nil && !x.opts.Open(l.Exchange, x.now) {
+	if !x.isOpen(l) {
 		return "", refuse(http.StatusBadRequest, classOrder, textNoAMO)
 	}
 	buy := side == "BUY"
@@ -126,9 +132,12 @@ func (x *Exchange) place(a *account, ap *app, placedBy, variety string, params u
 		return "", e
 	}
 
-	o := &order{account: a, app: ap, listing: l, placed: x.now, protection: t.protection}
+	o := &order{account: a, app: p.app, listing: l, placed: x.now, protection: t.protection}
+	if p.gtt != nil {
+		o.gtt, o.silent = p.gtt.id, x.gttSilent
+	}
 	o.row = row{
-		AccountID: a.user, PlacedBy: placedBy, Variety: variety, OrderTimestamp: stamp(x.now),
+		AccountID: a.user, PlacedBy: p.placedBy, Variety: p.variety, OrderTimestamp: stamp(x.now),
 		Exchange: l.Exchange, Tradingsymbol: l.Tradingsymbol, InstrumentToken: l.token,
 		TransactionType: side, Product: product, Meta: emptyObject, Tag: nullable(tag),
 	}
@@ -140,7 +149,7 @@ func (x *Exchange) place(a *account, ap *app, placedBy, variety string, params u
 	o.PendingQuantity = o.Quantity
 
 	var message, raw string
-	if checked {
+	if p.checked {
 		e, rawShort := x.checkMoney(o)
 		if e != nil && (a.refusal == RefuseWithError || e.HTTPStatus == http.StatusPreconditionRequired) {
 			return "", e
@@ -152,10 +161,18 @@ func (x *Exchange) place(a *account, ap *app, placedBy, variety string, params u
 	if untraded {
 		message, raw = textNotTraded, textNotTraded
 	}
-	if checked && len(a.rejectNext) > 0 {
+	if p.checked && len(a.rejectNext) > 0 {
 		message, raw, a.rejectNext = a.rejectNext[0], a.rejectNext[0], a.rejectNext[1:]
 	}
 	return x.book(o, message, raw), nil
+}
+
+// productsOf are the products that an instrument can be traded in.
+func productsOf(l *listing) []string {
+	if l.Segment == "NSE" || l.Segment == "BSE" {
+		return []string{"CNC", "MIS", "MTF"}
+	}
+	return []string{"NRML", "MIS"}
 }
 
 // book gives the order its id and first states. A message rejects it.

@@ -42,7 +42,7 @@ func (x *Exchange) push(o *order, status string, postback bool) {
 	p := Push{User: o.AccountID, OrderID: o.OrderID, Status: status, At: x.now, row: o.row}
 	p.row.Status = status
 	if o.app != nil {
-		p.APIKey, p.appID, p.secret, p.Postback = o.app.key, o.app.id, o.app.secret, postback
+		p.APIKey, p.appID, p.secret, p.Postback = o.app.key, o.app.id, o.app.secret, postback && !o.silent
 	}
 	x.events = append(x.events, event{push: &p})
 }

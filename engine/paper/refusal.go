@@ -64,6 +64,16 @@ const (
 	textTriggerLesser    = "Trigger price can't be lesser than price"
 	textNotTraded        = "17181 : Contract not traded. Market order not allowed"
 
+	textGTTFirst = "Trigger cannot be created with the first trigger price more than the last price."
+	textGTTMet   = "Trigger already met."
+
+	textGTTSecondOwn  = "Trigger cannot be created with the second trigger price less than the last price."
+	textGTTNearOwn    = "The trigger price should be at least 0.25% (9 paise below 50 rupees) away from the last price."
+	textGTTBuyOCOOwn  = "A buy GTT with two legs is not available for equity."
+	textGTTCapOwn     = "Maximum allowed active GTTs exceeded (%d)."
+	textUnknownGTTOwn = "Couldn't find that trigger `id`."
+	textGTTEndedOwn   = "The trigger is %s and can't be changed."
+
 	textUnknownInstrumentOwn = "The instrument you are placing an order for has either expired or does not exist."
 	textStopMarketOptionsOwn = "SL-M orders are not available for options. Please use SL with a limit price."
 	textStopMarketBSEOwn     = "SL-M orders are blocked on BSE. Please use SL with a limit price."

@@ -3,6 +3,7 @@ package paper
 import (
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -33,6 +34,7 @@ func (s *Server) routes() {
 		return x.TradesJSON(c.user, c.PathValue("order_id"))
 	})
 	on("GET /trades", "read", func(c call) ([]byte, *APIError) { return x.TradesJSON(c.user, "") })
+	s.gttRoutes(on)
 	on("GET /portfolio/positions", "read", bytesOf(x.PositionsJSON))
 	on("GET /portfolio/holdings", "read", bytesOf(x.HoldingsJSON))
 	on("GET /user/profile", "read", bytesOf(x.ProfileJSON))
@@ -63,6 +65,32 @@ func (s *Server) routes() {
 		}
 		answer(w, nil, refuse(http.StatusNotFound, classGeneral, textRouteNotFound))
 	})
+}
+
+// gttRoutes are the trigger orders of §4.1. Nobody says whether they ask for
+// a static address (§5.2 names order calls alone), so they do not.
+func (s *Server) gttRoutes(on func(pattern, point string, h handler)) {
+	x := s.exchange
+	reply := func(id int, e *APIError) ([]byte, *APIError) { return success(map[string]int{"trigger_id": id}), e }
+	on("POST /gtt/triggers", "gtt_place", func(c call) ([]byte, *APIError) {
+		return reply(x.PlaceGTT(c.user, c.apiKey, c.params()))
+	})
+	on("PUT /gtt/triggers/{id}", "gtt_modify", func(c call) ([]byte, *APIError) {
+		id := triggerID(c.Request)
+		return reply(id, x.ModifyGTT(c.user, id, c.params()))
+	})
+	on("DELETE /gtt/triggers/{id}", "gtt_delete", func(c call) ([]byte, *APIError) {
+		id := triggerID(c.Request)
+		return reply(id, x.DeleteGTT(c.user, id))
+	})
+	on("GET /gtt/triggers", "gtts", func(c call) ([]byte, *APIError) { return x.GTTsJSON(c.user), nil })
+	on("GET /gtt/triggers/{id}", "gtts", func(c call) ([]byte, *APIError) { return x.GTTJSON(c.user, triggerID(c.Request)) })
+}
+
+// triggerID is the id in the path; what is no number is no trigger's.
+func triggerID(r *http.Request) int {
+	id, _ := strconv.Atoi(r.PathValue("id"))
+	return id
 }
 
 func orderReply(id string) []byte {
