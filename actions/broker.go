@@ -41,6 +41,10 @@ type Params struct {
 	Price            order.Price `json:"price,omitempty"`
 	TriggerPrice     order.Price `json:"trigger_price,omitempty"`
 	Validity         string      `json:"validity,omitempty"`
+	ValidityTTL      int64       `json:"validity_ttl,omitempty"` // minutes, of TTL
+	Disclosed        int64       `json:"disclosed_quantity,omitempty"`
+	IcebergLegs      int64       `json:"iceberg_legs,omitempty"`
+	IcebergQuantity  int64       `json:"iceberg_quantity,omitempty"`  // of one leg
 	MarketProtection float64     `json:"market_protection,omitempty"` // -1: automatic, mandatory on MARKET and SL-M (kite-facts 3.7)
 	Tag              string      `json:"tag,omitempty"`
 	ParentOrderID    string      `json:"parent_order_id,omitempty"` // on the cancel of a cover order's leg

@@ -212,6 +212,7 @@ func (r *reader) readMapping(s *Step, name, n *yaml.Node, sc *scope) {
 			r.missing(s, name, p)
 		}
 	}
+	r.readWith(s, name, fields)
 	for _, only := range s.Spec.OneOf {
 		first := ""
 		for _, param := range only {
@@ -223,6 +224,38 @@ func (r *reader) readMapping(s *Step, name, n *yaml.Node, sc *scope) {
 			}
 		}
 	}
+}
+
+// readWith tells of a parameter that the word of another one excludes, or asks for.
+func (r *reader) readWith(s *Step, name *yaml.Node, fields map[string]pair) {
+	for _, p := range s.Spec.Params {
+		if p.With == nil {
+			continue
+		}
+		word, known := s.wordOf(p.With.Param)
+		f, written := fields[p.Name]
+		fits := slices.Contains(p.With.Words, word)
+		switch {
+		case !known:
+		case written && !fits:
+			hint := "leave it out, or write " + p.With.Param + ": " + p.With.Words[0]
+			r.failNode(f.key, "exclusive", fmt.Sprintf("%s is of %s %s, not of %s", p.Name, p.With.Param, strings.Join(p.With.Words, " and "), word), hint)
+		case !written && fits && p.With.Needed:
+			r.failNode(name, "missing-field", fmt.Sprintf("%s with %s: %s needs %s", s.Action, p.With.Param, word, p.Name), "write "+p.Name+": "+p.example())
+		}
+	}
+}
+
+// wordOf is what an Enum says, its default where it is not written; false where what was written is no word of it.
+func (s *Step) wordOf(name string) (string, bool) {
+	for _, p := range s.params {
+		if p.spec.Name == name {
+			word, ok := p.literal.(string)
+			return word, ok
+		}
+	}
+	word := paramNamed(s.Spec.Params, name).Default
+	return word, word != ""
 }
 
 func (r *reader) missing(s *Step, at *yaml.Node, p Param) {
@@ -282,7 +315,9 @@ func (r *reader) readParam(s *Step, p Param, n *yaml.Node, sc *scope) {
 			}
 		}
 	case ParamEnum:
-		out.literal, ok = r.oneOf(n, p.Name, p.Enum, p.Later)
+		if ok = !r.refused(n, p); ok {
+			out.literal, ok = r.oneOf(n, p.Name, p.Enum, p.Later)
+		}
 	case ParamDuration:
 		out.literal, ok = r.duration(n, p.Name)
 	case ParamRoleList:
@@ -299,6 +334,16 @@ func (r *reader) readParam(s *Step, p Param, n *yaml.Node, sc *scope) {
 		out = param{spec: p}
 	}
 	s.params = append(s.params, out)
+}
+
+// refused tells why a word of Kite's is none of the language.
+func (r *reader) refused(n *yaml.Node, p Param) bool {
+	i := slices.IndexFunc(p.Refused, func(x Refused) bool { return n.Kind == yaml.ScalarNode && x.Word == n.Value })
+	if i < 0 {
+		return false
+	}
+	r.failNode(n, "unknown-value", fmt.Sprintf("%s %s is refused: %s", p.Name, n.Value, p.Refused[i].Why), oneOfHint(p.Enum, p.Later))
+	return true
 }
 
 // closedText checks a literal text against the words that the parameter can be.

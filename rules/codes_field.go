@@ -49,7 +49,7 @@ var codesOfFields = []Code{
 		"Channels are written under `channels`; `telegram` is the one that the settings make.",
 		"alerts: desk", "channels: { desk: { telegram: { token: \"${env.TELEGRAM_BOT_TOKEN}\", chat_id: \"${env.TELEGRAM_CHAT_ID}\" } } }\nalerts: desk"},
 	{"BS216", "exclusive", SeverityError, "Two parameters exclude each other",
-		"Keep one of them.",
+		"Keep one of them. A parameter can also belong to one word of another: a price to `order_type: LIMIT`, legs to `variety: iceberg`.",
 		"- name: stop\n  on: [partial_fill, fill]\n  when: order.role == \"entry\" and order.product == \"MIS\"\n  then:\n    - place_stop_loss: { trigger_price: loss(20), limit_price: loss(21), limit_offset: 2 }",
 		"- name: stop\n  on: [partial_fill, fill]\n  when: order.role == \"entry\" and order.product == \"MIS\"\n  then:\n    - place_stop_loss: { trigger_price: loss(20), limit_offset: 2 }"},
 	{"BS217", "not-in-this-version", SeverityError, "This is part of the language, and not of this version",

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -272,6 +273,9 @@ func (s Spec) schema() schema {
 	if not != nil {
 		mapping["not"] = schema{"anyOf": not}
 	}
+	if with := s.withSchemas(); with != nil {
+		mapping["allOf"] = with
+	}
 	doc := strings.ToUpper(s.Doc[:1]) + s.Doc[1:]
 	if s.Short == "" {
 		mapping["description"] = doc
@@ -279,4 +283,27 @@ func (s Spec) schema() schema {
 	}
 	short := paramNamed(s.Params, s.Short).described()
 	return schema{"anyOf": []schema{short, mapping}, "description": doc}
+}
+
+// withSchemas say which parameters go with which words of an Enum beside them.
+func (s Spec) withSchemas() []schema {
+	var out []schema
+	for _, p := range s.Params {
+		if p.With == nil {
+			continue
+		}
+		of := paramNamed(s.Params, p.With.Param)
+		word := schema{"properties": schema{of.Name: schema{"enum": p.With.Words}}}
+		then := maps.Clone(word)
+		if !slices.Contains(p.With.Words, of.Default) {
+			then["required"] = []string{of.Name}
+		}
+		out = append(out, schema{"if": schema{"required": []string{p.Name}}, "then": then})
+		if p.With.Needed {
+			when := maps.Clone(word)
+			when["required"] = []string{of.Name}
+			out = append(out, schema{"if": when, "then": schema{"required": []string{p.Name}}})
+		}
+	}
+	return out
 }

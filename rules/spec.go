@@ -55,6 +55,18 @@ type Param struct {
 	Unit     string
 	Doc      string
 	Later    []string // "" entry: the whole parameter is refused as not in this version; else these Enum words are
+	Refused  []Refused
+	With     *With
+}
+
+// Refused is a word that Kite has and an Enum does not take, and why.
+type Refused struct{ Word, Why string }
+
+// With ties a parameter to what an Enum beside it says: it is written with these words of it alone.
+type With struct {
+	Param  string
+	Words  []string
+	Needed bool // with one of them it must be written
 }
 
 // Unit is what an action with `of:` runs once for.

@@ -40,6 +40,8 @@ func (w *world) perform(r *actions.Request, fault string) (string, *paper.APIErr
 		set("transaction_type", p.TransactionType)
 		set("product", p.Product)
 		set("tag", p.Tag)
+		set("validity_ttl", strconv.FormatInt(p.ValidityTTL, 10))
+		set("disclosed_quantity", strconv.FormatInt(p.Disclosed, 10))
 		id, e := w.x.PlaceVia(user, apiKey, r.Call.Variety, v)
 		w.watch.kind[id] = p.OrderType
 		return id, e

@@ -33,6 +33,7 @@ func (c *Client) Do(ctx context.Context, call actions.Call) (string, error) {
 			_, _ = k.PlaceOrder(call.Variety, kiteconnect.OrderParams{
 				Exchange: p.Exchange, Tradingsymbol: p.Tradingsymbol, TransactionType: p.TransactionType,
 				Quantity: int(p.Quantity), Product: p.Product, OrderType: p.OrderType, Validity: p.Validity,
+				ValidityTTL: int(p.ValidityTTL), DisclosedQuantity: int(p.Disclosed), IcebergLegs: int(p.IcebergLegs), IcebergQty: int(p.IcebergQuantity),
 				Price: p.Price.Rupees(), TriggerPrice: p.TriggerPrice.Rupees(),
 				MarketProtection: p.MarketProtection, Tag: p.Tag,
 			})
@@ -82,7 +83,7 @@ func sound(call actions.Call) string {
 		return "no method: " + clip(string(call.Method))
 	case call.Method != actions.Place && !plainID(call.OrderID):
 		return "no order id: " + clip(call.OrderID)
-	case call.Method != actions.Cancel && (p.Quantity < 0 || p.Price < 0 || p.TriggerPrice < 0):
+	case call.Method != actions.Cancel && (p.Quantity < 0 || p.Price < 0 || p.TriggerPrice < 0 || p.ValidityTTL < 0 || p.Disclosed < 0 || p.IcebergLegs < 0 || p.IcebergQuantity < 0):
 		return "a negative quantity or price"
 	case call.Method != actions.Cancel && int64(int(p.Quantity)) != p.Quantity:
 		return "a quantity beyond this machine's integers"

@@ -110,6 +110,8 @@ func TestDoSendsWhatKiteReads(t *testing.T) {
 	awkward := actions.Call{Method: actions.Place, Variety: "amo", Params: actions.Params{
 		Exchange: "NSE", Tradingsymbol: "M&M", TransactionType: "BUY", Quantity: 100000000, Product: "CNC", OrderType: "MARKET",
 		Price: 1_234_567_500_000, TriggerPrice: 2_500, MarketProtection: MarketProtectionAuto}}
+	iceberg := actions.Call{Method: actions.Place, Variety: "iceberg", Params: actions.Params{Exchange: "NSE", Quantity: 100, Validity: "TTL", ValidityTTL: 5,
+		Disclosed: 10, IcebergLegs: 5, IcebergQuantity: 20}}
 	leg := actions.Call{Method: actions.Cancel, Variety: "co", OrderID: "2", Params: actions.Params{ParentOrderID: "1"}}
 	for _, want := range []struct {
 		call         actions.Call
@@ -118,6 +120,7 @@ func TestDoSendsWhatKiteReads(t *testing.T) {
 	}{
 		{stop, "POST", "/orders/regular", "exchange=NFO&order_type=SL&price=95.95&product=NRML&quantity=75&tag=bsabcdefghijklmnop23&tradingsymbol=NIFTY25NOVFUT&transaction_type=SELL&trigger_price=96&validity=DAY"},
 		{awkward, "POST", "/orders/amo", "exchange=NSE&market_protection=-1&order_type=MARKET&price=1234567.5&product=CNC&quantity=100000000&tradingsymbol=M%26M&transaction_type=BUY&trigger_price=0.0025"},
+		{iceberg, "POST", "/orders/iceberg", "disclosed_quantity=10&exchange=NSE&iceberg_legs=5&iceberg_quantity=20&quantity=100&validity=TTL&validity_ttl=5"},
 		{move, "PUT", "/orders/regular/251124000123456", "order_type=SL&price=95.95&quantity=75&trigger_price=96&validity=DAY"},
 		{cancel, "DELETE", "/orders/regular/251124000123456", ""},
 		{leg, "DELETE", "/orders/co/2", "parent_order_id=1"}, // trap 1: gokiteconnect never sends it

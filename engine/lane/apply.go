@@ -158,6 +158,9 @@ func (l *Lane) tie(o *order.Order) {
 			link.Group = s.Groups[0]
 		}
 	}
+	if r.OrderID != o.ID && icebergLeg(r, o) {
+		link.Group = r.OrderID // each leg goes on with the group of the first
+	}
 	o.Link = link
 	l.noteLoose(o)
 	l.book.Relink(o)
@@ -180,7 +183,7 @@ func (l *Lane) tie(o *order.Order) {
 // is cancelled; what both filled is closed as surplus. One that ended with nothing filled (the broker rejected it, and a
 // person named another for it) doubles nothing.
 func (l *Lane) noteDouble(r *actions.Request, o *order.Order) {
-	if r.OrderID == "" || !actions.IsTag(r.Tag()) {
+	if r.OrderID == "" || !actions.IsTag(r.Tag()) || icebergLeg(r, o) && int64(len(l.book.AllTagged(r.Tag()))) <= r.Call.Params.IcebergLegs {
 		return
 	}
 	if r.OrderID == o.ID { // the one that was answered shows up after another that was answered by nobody
@@ -194,6 +197,11 @@ func (l *Lane) noteDouble(r *actions.Request, o *order.Order) {
 	if kept, ok := l.book.Order(r.OrderID); ok && !endedEmpty(o) {
 		l.keepOne(r, kept, o)
 	}
+}
+
+// icebergLeg says whether an order is one of the several that an iceberg becomes under one tag.
+func icebergLeg(r *actions.Request, o *order.Order) bool {
+	return r.Call.Variety == "iceberg" && o.Row().Variety == "iceberg"
 }
 
 // endedEmpty says whether the broker's own channels show an order ended with nothing filled.

@@ -37,6 +37,9 @@ func (l *Lane) assume(r *actions.Request) {
 		u.Status = order.StatusCancelled
 	} else {
 		u.OrderType, u.Quantity, u.Price, u.TriggerPrice, u.Validity = p.OrderType, p.Quantity, p.Price, p.TriggerPrice, p.Validity
+		if r.Call.Method == actions.Place {
+			u.ValidityTTL, u.DisclosedQuantity = p.ValidityTTL, p.Disclosed
+		}
 		u.Status = order.StatusOpen
 		if p.OrderType == "SL" || p.OrderType == "SL-M" {
 			u.Status = order.StatusTriggerPending

@@ -54,7 +54,7 @@ func (l *Lane) guard(r *actions.Request) verdict {
 // that ran because another exchange trades did not mean. A schedule with holidays: true means it.
 func (l *Lane) shut(r *actions.Request) *actions.Error {
 	exchange := r.Call.Params.Exchange
-	if r.Call.Method != actions.Place || !l.o.Hours.Close(exchange, l.meta.Now).IsZero() {
+	if r.Call.Method != actions.Place || r.Call.Variety == "amo" || !l.o.Hours.Close(exchange, l.meta.Now).IsZero() {
 		return nil
 	}
 	if rule, ok := l.o.Rules.Rule(r.For); ok && rule.Schedule != nil && rule.Schedule.Holidays {
@@ -118,13 +118,13 @@ func (l *Lane) guardCounts(r *actions.Request, g rules.Guardrails, raise string)
 			minute++
 		}
 		if other.State.InFlight() && other.OrderID == "" {
-			flying++
+			flying += ordersOf(other)
 		}
 	}
 	if g.MaxOrdersPerMinute > 0 && minute >= g.MaxOrdersPerMinute {
 		return guardrail(fmt.Sprintf("max_orders_per_minute: %d left within a minute", minute), raise)
 	}
-	if today := int64(l.book.Len()) + flying; g.MaxOrdersPerDay > 0 && today >= g.MaxOrdersPerDay {
+	if today := int64(l.book.Len()) + flying; g.MaxOrdersPerDay > 0 && today+ordersOf(r) > g.MaxOrdersPerDay {
 		return guardrail(fmt.Sprintf("max_orders_per_day: the account has %d orders today", today), raise)
 	}
 	if open := l.openPositions(r.Key); g.MaxOpenPositions > 0 && open >= g.MaxOpenPositions {
@@ -132,6 +132,9 @@ func (l *Lane) guardCounts(r *actions.Request, g rules.Guardrails, raise string)
 	}
 	return nil
 }
+
+// ordersOf is how many orders a placement becomes: each leg of an iceberg counts (kite-facts 3.9).
+func ordersOf(r *actions.Request) int64 { return max(1, r.Call.Params.IcebergLegs) }
 
 // openPositions counts the positions beside the one at k, entries of ours on their way included; 0 where k is open
 // already.

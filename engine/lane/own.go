@@ -18,7 +18,7 @@ func (l *Lane) placeOrder(run *run, s site, a *actions.Action, args rules.Args, 
 	p, bad := placeParams(args)
 	role := order.Role(args.Enum("role"))
 	r := &actions.Request{Account: l.o.Account, ActionID: a.ID, For: a.Rule, Created: l.meta.Now, Since: run.Since,
-		Call: actions.Call{Method: actions.Place, Variety: "regular"}, Priority: actions.PriorityRisk, Stands: run.Stands, Role: role, GroupTag: args.Text("tag"),
+		Call: actions.Call{Method: actions.Place, Variety: args.Enum("variety")}, Priority: actions.PriorityRisk, Stands: run.Stands, Role: role, GroupTag: args.Text("tag"),
 		Assumed: l.assumedOf(&order.Event{Key: p.Key()})}
 	if bad == nil && role.IsExit() {
 		bad = l.exitOrderFits(s, &p, r)
@@ -32,7 +32,11 @@ func (l *Lane) placeOrder(run *run, s site, a *actions.Action, args rules.Args, 
 		l.lackInstrument(run, a, p.Key())
 		return
 	}
-	if bad := l.roundOrder(&p, inst); bad != nil {
+	bad = l.roundOrder(&p, inst)
+	if bad == nil {
+		bad = l.varietyFits(r, &p, inst)
+	}
+	if bad != nil {
 		l.failAction(a, bad)
 		return
 	}
@@ -54,6 +58,10 @@ func placeParams(args rules.Args) (actions.Params, *actions.Error) {
 	p.Quantity, _ = args.Quantity("quantity")
 	p.Price, _ = args.Price("price")
 	p.TriggerPrice, _ = args.Price("trigger_price")
+	p.ValidityTTL, _ = args.Quantity("validity_ttl")
+	p.Disclosed, _ = args.Quantity("disclosed_quantity")
+	p.IcebergLegs, _ = args.Quantity("iceberg_legs")
+	p.IcebergQuantity, _ = args.Quantity("iceberg_quantity")
 	limit, trigger := p.OrderType == "LIMIT" || p.OrderType == "SL", p.OrderType == "SL" || p.OrderType == "SL-M"
 	switch {
 	case p.TransactionType != order.Buy && p.TransactionType != order.Sell:
@@ -66,10 +74,12 @@ func placeParams(args rules.Args) (actions.Params, *actions.Error) {
 		return p, refusedOrder("a "+p.OrderType+" order needs price", "write price")
 	case trigger && p.TriggerPrice <= 0:
 		return p, refusedOrder("an "+p.OrderType+" order needs trigger_price", "write trigger_price")
-	case !limit && p.Price > 0:
-		return p, refusedOrder("a "+p.OrderType+" order has no price", "leave price out, or write order_type: LIMIT")
-	case !trigger && p.TriggerPrice > 0:
-		return p, refusedOrder("a "+p.OrderType+" order has no trigger_price", "leave trigger_price out, or write order_type: SL")
+	case p.Disclosed > 0 && p.Exchange != "NSE" && p.Exchange != "BSE":
+		return p, refusedOrder("disclosed_quantity is of shares, not of "+p.Exchange, "leave disclosed_quantity out")
+	case p.Disclosed > p.Quantity:
+		return p, refusedOrder(fmt.Sprintf("disclosed_quantity %d is more than the quantity %d", p.Disclosed, p.Quantity), "write a part of the quantity")
+	case p.Validity == "IOC" && p.Exchange == "MCX":
+		return p, refusedOrder("MCX takes no IOC from programs", "write validity: DAY, or TTL with validity_ttl")
 	case p.OrderType == "SL" && (p.TriggerPrice-p.Price)*order.Price(order.SignOf(p.TransactionType)) > 0:
 		return p, refusedOrder(fmt.Sprintf("a %s order's limit %s lies on the wrong side of its trigger %s", p.TransactionType, p.Price, p.TriggerPrice),
 			"the limit of a BUY is at or above its trigger, of a SELL at or below")
@@ -115,6 +125,41 @@ func (l *Lane) roundOrder(p *actions.Params, inst order.Instrument) *actions.Err
 	return nil
 }
 
+// Kite's bounds of the legs of an iceberg (kite-facts 3.2).
+const (
+	icebergLeast = 2
+	icebergMost  = 50
+)
+
+// varietyFits checks what amo and iceberg ask for, and works the leg out.
+func (l *Lane) varietyFits(r *actions.Request, p *actions.Params, inst order.Instrument) *actions.Error {
+	switch r.Call.Variety {
+	case "amo":
+		if l.o.Hours.IsOpen(p.Exchange, l.meta.Now) {
+			return refusedOrder(p.Exchange+" is open, and an after-market order is placed while it is shut", "leave variety out")
+		}
+	case "iceberg":
+		lot := max(inst.LotSize, 1)
+		if p.IcebergQuantity == 0 && p.IcebergLegs > 0 {
+			p.IcebergQuantity = (p.Quantity + p.IcebergLegs*lot - 1) / (p.IcebergLegs * lot) * lot
+		}
+		most := l.most(p.Key())
+		switch {
+		case r.Role.IsExit():
+			return refusedOrder("an iceberg shows one leg of what it will sell, so it is no exit", "leave variety out, or role")
+		case p.IcebergLegs < icebergLeast || p.IcebergLegs > icebergMost:
+			return refusedOrder(fmt.Sprintf("iceberg_legs is %d", p.IcebergLegs), fmt.Sprintf("it is %d to %d", icebergLeast, icebergMost))
+		case p.IcebergQuantity%lot != 0:
+			return refusedOrder(fmt.Sprintf("iceberg_quantity %d is no multiple of the lot of %d", p.IcebergQuantity, lot), "leave iceberg_quantity out")
+		case p.IcebergQuantity*p.IcebergLegs < p.Quantity || p.IcebergQuantity*(p.IcebergLegs-1) >= p.Quantity:
+			return refusedOrder(fmt.Sprintf("%d legs of %d are not %d", p.IcebergLegs, p.IcebergQuantity, p.Quantity), "leave iceberg_quantity out: it is quantity by legs, rounded up to the lot")
+		case most > 0 && p.IcebergQuantity > most:
+			return refusedOrder(fmt.Sprintf("a leg of %d is more than the %d that the exchange takes in one order", p.IcebergQuantity, most), "write more iceberg_legs")
+		}
+	}
+	return nil
+}
+
 // modifyOrder asks for other values of a live order. A slot's own prices become the slot's.
 func (l *Lane) modifyOrder(run *run, s site, a *actions.Action, args rules.Args, dry bool) {
 	o, ok := l.book.Order(s.OrderID)
@@ -133,7 +178,7 @@ func (l *Lane) modifyOrder(run *run, s site, a *actions.Action, args rules.Args,
 	}
 	row := o.Row()
 	p := actions.Params{Exchange: row.Exchange, Tradingsymbol: row.Tradingsymbol, TransactionType: row.TransactionType, Product: row.Product,
-		Quantity: row.Quantity, OrderType: row.OrderType, Price: row.Price, TriggerPrice: row.TriggerPrice, Validity: row.Validity}
+		Quantity: row.Quantity, OrderType: row.OrderType, Price: row.Price, TriggerPrice: row.TriggerPrice, Validity: row.Validity, ValidityTTL: row.ValidityTTL, Disclosed: row.DisclosedQuantity}
 	if v, ok := args.Price("price"); ok {
 		p.Price = v.Round(inst.TickSize, order.Nearest)
 	}

@@ -277,7 +277,7 @@ func (l *Lane) observePlaced(r *actions.Request) {
 	case s.Row.Status == order.StatusRejected:
 		class, hint := l.reason(&s.Row)
 		l.fail(r, &actions.Error{Class: actions.Class(class), Op: "place", Message: s.Row.StatusMessage, Hint: hint})
-	case s.Row.Status != order.StatusNone || s.Row.FilledQuantity > 0:
+	case s.Row.Status != order.StatusNone || s.Row.FilledQuantity > 0, r.Call.Variety == "amo" && o.Seen(order.Confirmed).Known: // one that waits for the exchange to open
 		l.set(r, actions.Done, "")
 		if slot, ok := l.slots[r.Slot]; ok && slot.First {
 			slot.First = false

@@ -99,7 +99,7 @@ func (l *Lane) stillWaiting(s *slot, p actions.Params, quantity int64) []step {
 // sliceAgain places a refused order of a rule in slices, now that the limit is known.
 func (l *Lane) sliceAgain(r *actions.Request) bool {
 	a, ok := l.actions[r.ActionID]
-	if !ok || a.State.Final() || r.Call.Method != actions.Place {
+	if !ok || a.State.Final() || r.Call.Method != actions.Place || r.Call.Variety == "iceberg" {
 		return false
 	}
 	a.Requests = without(a.Requests, r.ID)
@@ -121,9 +121,10 @@ func (l *Lane) writeSlices(a *actions.Action, r actions.Request, quantity int64)
 			}
 		}
 		one.Call.Params.Quantity = quantity
-		if most := l.most(one.Key); most > 0 {
+		if most := l.most(one.Key); most > 0 && one.Call.Variety != "iceberg" { // its legs are the slices
 			one.Call.Params.Quantity = min(quantity, most)
 		}
+		one.Call.Params.Disclosed = min(one.Call.Params.Disclosed, one.Call.Params.Quantity)
 		one.Call.Params.Tag = actions.Tag(one.ID)
 		quantity -= one.Call.Params.Quantity
 		a.Requests = append(a.Requests, one.ID)

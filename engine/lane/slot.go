@@ -22,8 +22,15 @@ type step struct {
 func (s step) mark() string { return mark(s.method, s.orderID, s.params) }
 
 func mark(m actions.Method, orderID string, p actions.Params) string {
-	p.Tag = ""
-	return fmt.Sprintf("%s %s %+v", m, orderID, p)
+	return fmt.Sprintf("%s %s %+v", m, orderID, struct { // of what a slot asks for; it is kept, so it stays as it is
+		Exchange, Tradingsymbol, TransactionType string
+		Quantity                                 int64
+		Product, OrderType                       string
+		Price, TriggerPrice                      order.Price
+		Validity                                 string
+		MarketProtection                         float64
+		Tag, ParentOrderID                       string
+	}{p.Exchange, p.Tradingsymbol, p.TransactionType, p.Quantity, p.Product, p.OrderType, p.Price, p.TriggerPrice, p.Validity, p.MarketProtection, "", p.ParentOrderID})
 }
 
 // live is an order of a slot as the confirmed layer shows it.
