@@ -18,7 +18,8 @@ var (
 // save for uncovered quantity.
 const (
 	readGap     = time.Second
-	readUrgent  = 200 * time.Millisecond // where a fill is bare until it is confirmed: its first reading only
+	readUrgent  = 200 * time.Millisecond // where a fill is bare until it is confirmed: its first reading only,
+	readsAtOnce = 3                      // once so many began within a second; before that it goes at once
 	readsMinute = 20
 	readSlow    = 3 * time.Second
 	readsLater  = 10 * time.Second // what lasts is looked at so often
@@ -67,7 +68,7 @@ func (l *Lane) nextRead() time.Time {
 		at := l.after(o.Claimed, confirmReads)
 		sooner(at)
 		if at.Equal(o.Claimed) && l.bareAt(o.Key()) {
-			gap = readUrgent
+			gap = l.urgent()
 		}
 	})
 	for _, id := range l.openRequests() {
@@ -91,6 +92,14 @@ func (l *Lane) nextRead() time.Time {
 		return due
 	}
 	return l.paced(due, gap)
+}
+
+// urgent is how far behind the last reading one may begin on which a bare fill waits.
+func (l *Lane) urgent() time.Duration {
+	if n := len(l.readTimes); n >= readsAtOnce && l.meta.Now.Sub(l.readTimes[n-readsAtOnce]) < time.Second {
+		return readUrgent
+	}
+	return 0
 }
 
 // after is the first moment of a schedule that the last reading does not serve.
