@@ -6,6 +6,9 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
+
+	"backstop/engine/order"
 )
 
 // account is one Kite account of the settings.
@@ -14,6 +17,8 @@ type account struct {
 	label       string
 	apiKey      string
 	apiSecret   secret
+	oldSecret   secret    // of a rotation: what signed postbacks until oldUntil
+	oldUntil    time.Time // zero: there is none
 	accessToken secret
 	baseURL     string
 	loginURL    string // "" for Kite's own
@@ -56,8 +61,12 @@ func (s *settings) accounts() ([]account, error) {
 	}
 	for i, a := range list {
 		for _, b := range list[:i] {
-			if a.apiKey == b.apiKey && a.apiSecret.reveal() != b.apiSecret.reveal() {
+			switch {
+			case a.apiKey != b.apiKey:
+			case a.apiSecret.reveal() != b.apiSecret.reveal():
 				return nil, misuse("%s and %s have one api_key and two api_secrets: an app has one", b.from, a.from)
+			case a.oldSecret.reveal() != b.oldSecret.reveal() || !a.oldUntil.Equal(b.oldUntil):
+				return nil, misuse("%s and %s have one api_key, and api_secret_old or its date differ: write the same to both", b.from, a.from)
 			}
 		}
 	}
@@ -119,6 +128,12 @@ func (s *settings) account(entry accountEntry, environmentToo bool) (account, er
 	case len(missing) > 0:
 		return account{}, misuse("%s (the Kite account; each stands in the README under going live)", notSet(missing))
 	}
+	if err := a.rotation(get("api_secret_old", environmentToo, false), get("api_secret_old_until", environmentToo, false)); err != nil {
+		return account{}, err
+	}
+	if failed != nil {
+		return account{}, failed
+	}
 	if err := checkBaseURL(a); err != nil {
 		return account{}, err
 	}
@@ -129,6 +144,34 @@ func (s *settings) account(entry accountEntry, environmentToo bool) (account, er
 		return account{}, err
 	}
 	return a, checkLoginURL(a)
+}
+
+// rotation takes an app's earlier secret, which is good beside the new one until the end of a day.
+func (a *account) rotation(old, until string) error {
+	switch {
+	case old == "" && until == "":
+		return nil
+	case old == "":
+		return misuse("%s: api_secret_old_until is set and api_secret_old is not: set both or neither", a.from)
+	case until == "":
+		return misuse("%s: api_secret_old needs the day until which it is good: api_secret_old_until: 2026-12-01 (KITE_API_SECRET_OLD_UNTIL)", a.from)
+	case old == a.apiSecret.reveal():
+		return misuse("%s: api_secret_old is the api_secret itself: write the one before it, or remove both lines", a.from)
+	}
+	day, err := time.ParseInLocation(time.DateOnly, until, order.IST)
+	if err != nil {
+		return misuse("%s: api_secret_old_until: want a day like 2026-12-01, not %q", a.from, printable(cut(until)))
+	}
+	a.oldSecret, a.oldUntil = secretOf(old), day.AddDate(0, 0, 1)
+	return nil
+}
+
+// secrets are those whose signature counts at a moment.
+func (a account) secrets(at time.Time) []string {
+	if at.Before(a.oldUntil) {
+		return []string{a.apiSecret.reveal(), a.oldSecret.reveal()}
+	}
+	return []string{a.apiSecret.reveal()}
 }
 
 // notSet says which variables are missing.

@@ -47,7 +47,7 @@ var settingTable = []setting{
 	{"market_hours", "BACKSTOP_MARKET_HOURS", "market-hours", "auto", "auto or always", []string{"auto", "always"}, nil},
 	{"stream", "BACKSTOP_STREAM", "stream", "auto", "order updates over WebSocket: auto (does without on a plan that has none), on or off", []string{"auto", "on", "off"}, nil},
 	{"confirm", "BACKSTOP_CONFIRM", "confirm", "true", "read the order book before acting on a postback", []string{"true", "false"}, nil},
-	{"login_at", "BACKSTOP_LOGIN_AT", "login-at", "08:30", "when a missing session is told", nil, checkTimeOfDay},
+	{"login_at", "BACKSTOP_LOGIN_AT", "login-at", "08:30", "when, on a trading day, the alerts channel gets the login link while there is no session; again at 09:00 and 09:10", nil, checkTimeOfDay},
 	{"admin_password", "BACKSTOP_ADMIN_PASSWORD", "", "", "needed where the private side is not on loopback", nil, nil},
 	{"trusted_proxies", "BACKSTOP_TRUSTED_PROXIES", "", "", "whose X-Forwarded-For is believed", nil, checkNetworks},
 	{"calendar", "BACKSTOP_CALENDAR", "calendar", "", "a file of sessions and holidays", nil, nil},
@@ -158,29 +158,6 @@ func (s *settings) origin(key string) string {
 	}
 	return key
 }
-
-// unbuilt refuses, by name, the values whose part this version does not have. A default is never refused: its
-// part just does nothing.
-func (s *settings) unbuilt() error {
-	for _, r := range []struct {
-		key     string
-		refused func(text string) bool
-		until   string
-	}{
-		{"login_at", differs("08:30"), "a dead session is told when it is noticed; remove login_at"},
-	} {
-		if v := s.values[r.key]; r.refused(v.text) {
-			what := r.key + ": " + v.text
-			if v.text == "" || strings.ContainsAny(v.text, "\n{") {
-				what = r.key
-			}
-			return misuse("%s: %s is not in this version (until then: %s)", s.origin(r.key), what, r.until)
-		}
-	}
-	return nil
-}
-
-func differs(word string) func(string) bool { return func(text string) bool { return text != word } }
 
 // storeKind checks the store's name: this version has SQLite in the data folder.
 func (s *settings) storeKind() error {

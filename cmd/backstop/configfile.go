@@ -36,7 +36,7 @@ type accountEntry struct {
 }
 
 // accountKeys are the names under an account, as the environment has them with KITE_ before.
-var accountKeys = []string{"user_id", "api_key", "api_secret", "access_token", "base_url", "ws_url", "login_url", "label"}
+var accountKeys = []string{"user_id", "api_key", "api_secret", "api_secret_old", "api_secret_old_until", "access_token", "base_url", "ws_url", "login_url", "label"}
 
 // value is a setting of the file.
 func (f *settingsFile) value(key string) (value, bool) {

@@ -64,7 +64,7 @@ at once: it goes on receiving and deciding, and its requests wait for the next l
 }
 
 // loginWithin is how long login waits, as long as its state.
-const loginWithin = 10 * time.Minute
+const loginWithin = session.LoginFor
 
 // exchangeWithin is how long the broker may take to change a token.
 const exchangeWithin = 9 * time.Second
@@ -97,11 +97,11 @@ func (p *program) login(ctx context.Context, s *settings, user string, asJSON bo
 	}
 	vault := s.vault()
 	l := &logins{accounts: list, vault: vault, now: time.Now}
-	state, err := vault.Begin(a.user, time.Now())
+	state, err := vault.Begin(a.user, time.Now(), session.LoginFor)
 	if err != nil {
 		return storeFails("%v", err)
 	}
-	defer vault.Drop(a.user) // where it was not finished, nobody may finish it later
+	defer vault.Drop(a.user, state) // where it was not finished, nobody may finish it later
 	ctx, cancel := context.WithTimeout(ctx, loginWithin)
 	defer cancel()
 
@@ -129,7 +129,7 @@ func (p *program) login(ctx context.Context, s *settings, user string, asJSON bo
 				return brokerFails("%v", err)
 			}
 		case line := <-pasted:
-			if err := p.paste(ctx, l, a, line); err != nil {
+			if err := p.paste(ctx, l, a, state, line); err != nil {
 				var e *exit
 				if errors.As(err, &e) && e.code == exitMisuse {
 					p.out.note("%v", err) // a slip of the mouse: the login still waits
@@ -147,7 +147,7 @@ func (p *program) login(ctx context.Context, s *settings, user string, asJSON bo
 			return p.loggedIn(a, ends, asJSON)
 		}
 		switch {
-		case own || vault.Waits(a.user):
+		case own || vault.Waits(a.user, state):
 		case gone.IsZero():
 			gone = time.Now()
 		case time.Since(gone) > 2*exchangeWithin:
@@ -228,11 +228,11 @@ func (p *program) pastedLines(ctx context.Context, lines chan<- string) {
 }
 
 // paste finishes the login with a pasted address or request_token. Wrong use leaves it waiting.
-func (p *program) paste(ctx context.Context, l *logins, a account, line string) error {
+func (p *program) paste(ctx context.Context, l *logins, a account, state, line string) error {
 	ctx, cancel := context.WithTimeout(ctx, exchangeWithin)
 	defer cancel()
 	if !strings.Contains(line, "=") { // the token alone, by the hand of who began the login
-		if !l.vault.Drop(a.user) {
+		if !l.vault.Drop(a.user, state) {
 			return misuse("this login is finished already")
 		}
 		if _, err := l.exchange(ctx, a, line); err != nil {

@@ -23,6 +23,7 @@ type desk struct {
 	dir                        string
 	env                        []string
 	paperAt, publicAt, adminAt string
+	paper                      *told // what the paper exchange printed, its messages too
 }
 
 func newDesk(t *testing.T) *desk {
@@ -40,7 +41,7 @@ func newDesk(t *testing.T) *desk {
 	if err := os.WriteFile(filepath.Join(d.dir, "rules.yaml"), []byte("version: 1\nrules: []\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	spawned(t, d.dir, d.env[:1], "paper", "--listen", d.paperAt, "--redirect-url", "http://"+d.publicAt+"/kite/callback", "--api-secret", plantedSecret)
+	_, d.paper = spawned(t, d.dir, d.env[:1], "paper", "--listen", d.paperAt, "--redirect-url", "http://"+d.publicAt+"/kite/callback", "--api-secret", plantedSecret)
 	eventually(t, "the paper exchange answers", func() bool {
 		reply, err := http.Get("http://" + d.paperAt + "/instruments")
 		if err == nil {

@@ -14,9 +14,6 @@ func (s *settings) permitted() ([]account, error) {
 	if s.text("mode") == modeApprove {
 		return nil, misuse("%s: mode: approve is not in this version (until then: mode: dry-run shows what would be done)", s.origin("mode"))
 	}
-	if err := s.unbuilt(); err != nil {
-		return nil, err
-	}
 	if err := s.storeKind(); err != nil {
 		return nil, err
 	}

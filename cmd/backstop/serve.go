@@ -188,6 +188,7 @@ type server struct {
 	reloader *reloader
 	console  http.Handler
 	vault    *session.Vault
+	morning  *morning // nil: none is kept
 	tokens   []*sessionToken
 	closers  []func()
 	alerts   sync.WaitGroup // on their way
@@ -221,6 +222,13 @@ func (sv *server) run(ctx context.Context) error {
 	go func() {
 		defer close(tokensWatched)
 		sv.watchTokens(engineContext)
+	}()
+	morningOver := make(chan struct{})
+	go func() {
+		defer close(morningOver)
+		if sv.morning != nil {
+			sv.morning.run(engineContext)
+		}
 	}()
 	rulesWatched := make(chan struct{})
 	go func() {
@@ -263,6 +271,7 @@ func (sv *server) run(ctx context.Context) error {
 	endEngine()
 	<-engineEnded
 	<-tokensWatched
+	<-morningOver
 	<-rulesWatched
 	if failure == nil {
 		select {

@@ -71,6 +71,19 @@ func (t *sessionToken) current() string {
 	return t.text
 }
 
+// until is when the token ends, at the latest; zero where there is none.
+func (t *sessionToken) until() time.Time {
+	if t.current() == "" {
+		return time.Time{}
+	}
+	if t.fixed() {
+		return session.Ends(t.now())
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.ends
+}
+
 // look reads the kept token again where it has changed since the last look, and says whether it has. It looks once a
 // second at most, unless now is asked for.
 func (t *sessionToken) look(atOnce bool) (changed bool) {
@@ -94,16 +107,27 @@ func (t *sessionToken) look(atOnce bool) (changed bool) {
 	return true
 }
 
-// watchTokens tells the engine at once when a kept token is another one.
+// watchTokens tells the engine at once when a kept token is another one, and at 06:00, when every token ends. A login is
+// confirmed on the alerts channel: who opened the link on a phone sees that it has arrived.
 func (sv *server) watchTokens(ctx context.Context) {
 	tick := time.NewTicker(sessionLookEvery)
 	defer tick.Stop()
+	ends, first := session.Ends(sv.settings.tests.clock()), true
 	for {
+		over := !sv.settings.tests.clock().Before(ends)
+		if over {
+			ends = session.Ends(sv.settings.tests.clock())
+		}
 		for _, t := range sv.tokens {
-			if !t.fixed() && t.look(true) {
+			changed := !t.fixed() && t.look(true)
+			if changed || over {
 				sv.engine.AskSession(t.account.user)
 			}
+			if changed && !first && sv.morning != nil && t.current() != "" {
+				sv.morning.loggedIn(&t.account)
+			}
 		}
+		first = false
 		select {
 		case <-ctx.Done():
 			return
@@ -117,7 +141,8 @@ type logins struct {
 	accounts []account
 	vault    *session.Vault
 	now      func() time.Time
-	log      *slog.Logger // nil: none
+	log      *slog.Logger           // nil: none
+	failed   func(user, why string) // is told of a login that came back and failed; nil: nobody
 }
 
 // finish takes the browser's return: a state that waits, once, and Kite's request_token.
@@ -130,6 +155,9 @@ func (l *logins) finish(ctx context.Context, query url.Values) (string, error) {
 	if err != nil {
 		if l.log != nil {
 			l.log.Error("a login failed", "account", user, "error", err)
+		}
+		if l.failed != nil {
+			l.failed(user, printable(err.Error()))
 		}
 		return "", &postback.LoginError{Text: printable(err.Error())}
 	}

@@ -48,6 +48,8 @@ type accountStatus struct {
 	LastReadAt *time.Time `json:"last_read_at"`
 	Orders     int        `json:"orders"`
 	Waiting    int        `json:"waiting"`
+	WaitsSince *time.Time `json:"waits_since"`
+	WaitsWhy   string     `json:"waits_why"`
 	Unknown    int        `json:"unknown"`
 	Missed     struct {
 		Updates int `json:"updates"`
@@ -155,7 +157,7 @@ func (p *program) printAccount(a *accountStatus) {
 	} else {
 		words = append(words, "order book not read yet")
 	}
-	words = append(words, plural(a.Orders, "order"), fmt.Sprintf("%d waiting", a.Waiting), fmt.Sprintf("%d unknown", a.Unknown))
+	words = append(words, plural(a.Orders, "order"), a.waitingText(), fmt.Sprintf("%d unknown", a.Unknown))
 	if a.Missed.Updates > 0 {
 		words = append(words, plural(a.Missed.Updates, "update")+" that no postback told")
 	}
@@ -171,6 +173,15 @@ func (p *program) printAccount(a *accountStatus) {
 		}
 		out.line("  %s %s: %s %d open%s, %s", g.Instrument(), g.Product, g.Side, g.Open, entry, covered)
 	}
+}
+
+// waitingText counts the requests that wait, and says how long the first of them has waited, and for what.
+func (a *accountStatus) waitingText() string {
+	text := fmt.Sprintf("%d waiting", a.Waiting)
+	if a.Waiting > 0 && a.WaitsSince != nil {
+		text += fmt.Sprintf(" (longest %s, for %s)", time.Since(*a.WaitsSince).Round(time.Second), printable(a.WaitsWhy))
+	}
+	return text
 }
 
 // shortVersion is enough of a rules version to tell two apart.

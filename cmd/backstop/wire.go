@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"strconv"
 	"strings"
@@ -84,21 +85,26 @@ func (sv *server) wire(accounts []account, channels notify.Registry, hours *mark
 	if err != nil {
 		return misuse("%s: %v", s.origin("trusted_proxies"), err)
 	}
+	sv.morning = newMorning(sv, accounts, hours)
+	login := &logins{accounts: accounts, vault: sv.vault, now: s.tests.clock, log: sv.log}
+	if sv.morning != nil {
+		login.failed = sv.morning.failed
+	}
 	sv.receiver, err = postback.New(postback.Options{Doors: doors(accounts), Submit: sv.engine.SubmitSigned, TrustedProxies: proxies, Now: s.tests.now,
-		Login: (&logins{accounts: accounts, vault: sv.vault, now: time.Now, log: sv.log}).finish, Observe: observe(metrics), Log: sv.log})
+		Login: login.finish, Observe: observe(metrics), Log: sv.log})
 	if err != nil {
 		return misuse("%v", err)
 	}
 	host, _, _ := net.SplitHostPort(s.text("admin")) // the form was checked
 	keeper, _ := sv.store.(journal.Keeper)
-	sv.console = console.New(console.Options{Store: journal.Whole(sv.store), Keeper: keeper, Engine: seat{sv.engine, hours, s.tests.clock}, Rules: sv.reloader.info, Reload: sv.reloader.asked,
+	sv.console = console.New(console.Options{Store: journal.Whole(sv.store), Keeper: keeper, Engine: seat{sv.engine, hours, s.tests.clock, sv.sessionUntil}, Rules: sv.reloader.info, Reload: sv.reloader.asked,
 		Metrics: metrics, Version: buildOf().Version, Public: !loopback(host), AdminPassword: s.text("admin_password"), Log: sv.log})
 	return nil
 }
 
 // broker opens what an account trades at, and its stream, nil where there is none.
 func (sv *server) broker(a account) (actions.Broker, engine.Streamer) {
-	t := &sessionToken{account: a, vault: sv.vault, now: time.Now, log: sv.log}
+	t := &sessionToken{account: a, vault: sv.vault, now: sv.settings.tests.clock, log: sv.log}
 	sv.tokens = append(sv.tokens, t)
 	b, end := brokers["kite"](a, t.current)
 	sv.closers = append(sv.closers, end)
@@ -133,20 +139,31 @@ func items(text string) []string {
 // refused.
 func (sv *server) tell(text string) {
 	sv.log.Error("alert", "text", text)
+	sv.alerts.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), alertWithin)
+		defer cancel()
+		if err := sv.deliver(ctx, text); err != nil {
+			sv.log.Error("the alert could not be delivered", "error", err)
+		}
+	})
+}
+
+// deliver sends a text to the alerts channel of the rules in force, and waits for it. With no such channel there is
+// nobody to tell.
+func (sv *server) deliver(ctx context.Context, text string) error {
 	channel, m := sv.reloader.told()
 	if channel == nil {
-		return
+		return nil
 	}
 	if m.Text = text; sv.settings.text("mode") == modeDryRun {
 		m.Text = "[dry-run] " + text
 	}
-	sv.alerts.Go(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), alertWithin)
-		defer cancel()
-		if err := channel.Send(ctx, m); err != nil {
-			sv.log.Error("the alert could not be delivered", "channel", m.Channel, "error", err)
-		}
-	})
+	ctx, cancel := context.WithTimeout(ctx, alertWithin)
+	defer cancel()
+	if err := channel.Send(ctx, m); err != nil {
+		return fmt.Errorf("channel %s: %w", m.Channel, err)
+	}
+	return nil
 }
 
 // alertsEnd waits at the end for alerts on their way: an alert is in no journal, and would be lost with the process.
@@ -173,9 +190,9 @@ func doors(accounts []account) []postback.Door {
 		if users[a.apiKey] = append(users[a.apiKey], a.user); len(users[a.apiKey]) > 1 {
 			continue
 		}
-		key, secretText := a.apiKey, a.apiSecret.reveal()
+		key := a.apiKey
 		list = append(list, postback.Door{Key: key, Check: func(body []byte, received time.Time) (order.Update, error) {
-			u, err := checkPostback(body, received, secretText)
+			u, err := checkPostback(body, received, a.secrets(received)...)
 			if own := users[key]; err == nil && u.Account == "" && len(own) == 1 {
 				u.Account = own[0]
 			}
@@ -186,8 +203,8 @@ func doors(accounts []account) []postback.Door {
 }
 
 // checkPostback verifies a body and reads it, in the receiver's own words for what is wrong.
-func checkPostback(body []byte, received time.Time, secretText string) (order.Update, error) {
-	if _, err := kite.Verify(body, secretText); err != nil {
+func checkPostback(body []byte, received time.Time, secrets ...string) (order.Update, error) {
+	if _, err := kite.Verify(body, secrets...); err != nil {
 		var malformed *kite.MalformedError
 		switch {
 		case errors.As(err, &malformed):
@@ -222,6 +239,17 @@ type seat struct {
 	engine *engine.Engine
 	hours  *market.Calendar
 	now    func() time.Time
+	until  func(account string) time.Time // when its session ends, at the latest
+}
+
+// sessionUntil is when an account's session ends, at the latest; zero where it has none.
+func (sv *server) sessionUntil(account string) time.Time {
+	for _, t := range sv.tokens {
+		if t.account.user == account {
+			return t.until()
+		}
+	}
+	return time.Time{}
 }
 
 var _ console.Engine = seat{}
@@ -232,8 +260,11 @@ func (e seat) Views() []console.View {
 	out := make([]console.View, len(views))
 	for i, v := range views {
 		out[i] = console.View{Account: v.Account, Mode: string(v.Mode), Armed: v.Armed, Session: v.Session, SessionWhy: v.SessionWhy,
-			Paused: v.Paused, Stopped: v.Stopped, Orders: v.Orders, Waiting: v.Waiting, Unknown: v.Unknown,
+			Paused: v.Paused, Stopped: v.Stopped, Orders: v.Orders, Waiting: v.Waiting, WaitsSince: v.WaitsSince, WaitsWhy: v.WaitsWhy, Unknown: v.Unknown,
 			MissedUpdates: v.Missed.Updates, MissedOrders: v.Missed.Orders}
+		if v.Session {
+			out[i].SessionUntil = e.until(v.Account)
+		}
 		if v.LastRead > 0 {
 			out[i].LastRead = time.UnixMilli(v.LastRead)
 		}
@@ -255,6 +286,9 @@ func (e seat) Ready() []console.Check {
 		name := c.Name
 		if many && c.Account != "" {
 			name += " " + c.Account
+		}
+		if ends := e.until(c.Account); c.Name == "session" && c.OK && !ends.IsZero() {
+			c.Text += " until " + ends.In(order.IST).Format("2 Jan 15:04") + " IST"
 		}
 		checks = append(checks, console.Check{Name: name, OK: c.OK, Text: c.Text})
 	}

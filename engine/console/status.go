@@ -14,11 +14,14 @@ type accountRow struct {
 	Armed      bool       `json:"armed"`
 	Session    bool       `json:"session"`
 	SessionWhy string     `json:"session_why"`
+	Until      stamp      `json:"session_until"` // null without a session
 	Paused     bool       `json:"paused"`
 	Stopped    string     `json:"stopped"`
 	LastReadAt stamp      `json:"last_read_at"`
 	Orders     int        `json:"orders"`
 	Waiting    int        `json:"waiting"`
+	WaitsSince stamp      `json:"waits_since"` // of the request that waits longest; null where none does
+	WaitsWhy   string     `json:"waits_why"`   // session, address, confirm …
 	Unknown    int        `json:"unknown"`
 	Missed     missedRow  `json:"missed"`
 	Positions  []Position `json:"positions"`
@@ -42,7 +45,7 @@ type groupRow struct {
 }
 
 func newAccountRow(v View) accountRow {
-	row := accountRow{v.Account, v.Mode, v.Armed, v.Session, v.SessionWhy, v.Paused, v.Stopped, stamp(v.LastRead), v.Orders, v.Waiting, v.Unknown,
+	row := accountRow{v.Account, v.Mode, v.Armed, v.Session, v.SessionWhy, stamp(v.SessionUntil), v.Paused, v.Stopped, stamp(v.LastRead), v.Orders, v.Waiting, stamp(v.WaitsSince), v.WaitsWhy, v.Unknown,
 		missedRow{v.MissedUpdates, v.MissedOrders}, orEmpty(v.Positions), make([]groupRow, len(v.Groups))}
 	for i, g := range v.Groups {
 		row.Groups[i] = groupRow{g.Account, g.ID, g.Key, g.Side, g.Open, g.Covered, nil}

@@ -457,6 +457,7 @@ func (l *Lane) sessionLives() {
 
 func (l *Lane) sessionDied(why string) {
 	if l.meta.Dead {
+		l.remindSession()
 		return
 	}
 	l.meta.Dead, l.meta.DeadWhy, l.meta.Died = true, why, l.meta.Now

@@ -97,6 +97,7 @@ func (l *Lane) takeOutcome(out *Outcome) {
 	r.Ended, r.Absent, r.AbsentLate = l.meta.Now, 0, 0
 	if out.Err == nil {
 		r.Error = nil
+		l.forget("address")
 		if out.OrderID != "" {
 			r.OrderID = out.OrderID
 		}
@@ -143,6 +144,7 @@ func (l *Lane) postpone(r *actions.Request, class actions.Class) {
 		l.sessionDied(r.Error.Message)
 	case actions.ClassAddress:
 		why, wait = actions.WhyAddress, addressWait
+		l.say("address", l.addressText(r), sayAgain) // at once: nothing gets through from here
 	case actions.ClassBusy, actions.ClassMinuteCap:
 		why, wait = actions.WhyPace, time.Second
 		if class == actions.ClassMinuteCap {

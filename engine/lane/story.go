@@ -49,6 +49,8 @@ type View struct {
 	LastRead   int64          `json:"last_read_ms"`      // Unix milliseconds of the last good book reading's start
 	Orders     int            `json:"orders"`
 	Waiting    int            `json:"waiting"`
+	WaitsSince time.Time      `json:"waits_since,omitzero"` // of the one that waits longest
+	WaitsWhy   string         `json:"waits_why,omitempty"`  // and what it waits for
 	Unknown    int            `json:"unknown"`
 	Positions  []PositionView `json:"positions"`
 	Groups     []GroupView    `json:"groups"`
@@ -160,9 +162,11 @@ func (l *Lane) View() View {
 		v.LastRead = l.meta.LastGood.UnixMilli()
 	}
 	for _, id := range l.openRequests() {
-		switch l.requests[id].State {
+		switch r := l.requests[id]; r.State {
 		case actions.Waiting:
-			v.Waiting++
+			if v.Waiting++; v.WaitsSince.IsZero() || r.Created.Before(v.WaitsSince) {
+				v.WaitsSince, v.WaitsWhy = r.Created, r.Why
+			}
 		case actions.Unknown:
 			v.Unknown++
 		}

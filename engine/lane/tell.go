@@ -69,9 +69,40 @@ func (l *Lane) selfTell(e *order.Event) {
 		l.say("refuted "+e.ID, fmt.Sprintf("REFUTED %s (%s): %s. Nothing was sent on it. If it is true after all, the next reading acts.",
 			e.OrderID, l.o.Account, e.Message), sayOnce)
 	case order.KindSessionExpired:
-		l.say("session", fmt.Sprintf("SESSION DEAD (%s): %s. Updates are still taken and decided; requests wait. Log in: backstop login.",
-			l.o.Account, sentence(e.Message)), sayAgain)
+		l.say("session", l.sessionText(), sayAgain)
 	}
+}
+
+func (l *Lane) sessionText() string {
+	return fmt.Sprintf("SESSION DEAD (%s): %s. Updates are still taken and decided; requests wait. Log in: backstop login.", l.o.Account, sentence(l.meta.DeadWhy))
+}
+
+// remindSession tells a dead session again where that can hurt: something is open, or waits, and can be traded now.
+func (l *Lane) remindSession() {
+	if l.o.Assume || !l.atStake() {
+		return
+	}
+	l.say("session", l.sessionText(), sayAgain)
+}
+
+// atStake says whether a group is open, or a request, whose exchange is.
+func (l *Lane) atStake() bool {
+	for _, id := range l.openRequests() {
+		if l.o.Hours.IsOpen(l.requests[id].Key.Exchange, l.meta.Now) {
+			return true
+		}
+	}
+	for _, k := range l.book.Keys() {
+		if l.o.Hours.IsOpen(k.Exchange, l.meta.Now) && len(l.book.Holding(order.Claimed, k).Open()) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func (l *Lane) addressText(r *actions.Request) string {
+	return fmt.Sprintf("ADDRESS REFUSED (%s): Zerodha said: %s. Until this machine's address is allowed, nothing is placed, changed or cancelled from here: %s %s %s for %s waits, tried again every %d s. %s.",
+		l.o.Account, sentence(r.Error.Message), r.Call.Method, r.Key.Tradingsymbol, quantityText(r), r.For, int(addressWait.Seconds()), sentence(r.Error.Hint))
 }
 
 // bareText: account, instrument, quantity, what is live at the broker now, what Backstop does next, what you can do.

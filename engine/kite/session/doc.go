@@ -11,7 +11,7 @@
 //
 //	session.key             32 random bytes; another place where KeyFile names one
 //	session-ACCOUNT.json    one sealed token
-//	login-ACCOUNT.json      the hash of a state and when it lapses
+//	login-ACCOUNT-….json    the hash of a state and when it lapses; several may wait: one on the phone, one at the desk
 //
 // TestATokenComesBackOnlyAsItWasKept and TestAStateIsTakenOnce fail first where a promise breaks.
 package session

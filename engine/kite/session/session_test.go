@@ -191,7 +191,7 @@ func TestFilesAreTheOwnersAloneAndNoneIsLeftHalf(t *testing.T) {
 		if _, err := v.Save(account, token, morning); err == nil {
 			t.Errorf("%q is a file's name", account)
 		}
-		if _, err := v.Begin(account, morning); err == nil {
+		if _, err := v.Begin(account, morning, LoginFor); err == nil {
 			t.Errorf("%q is a file's name", account)
 		}
 	}
@@ -222,19 +222,29 @@ func TestManyMayMakeTheKeyAtOnce(t *testing.T) {
 func TestAStateIsTakenOnce(t *testing.T) {
 	t.Parallel()
 	v := &Vault{Folder: t.TempDir()}
-	first, err := v.Begin("AB1234", morning)
-	if err != nil {
-		t.Fatal(err)
+	begin := func(account string, at time.Time, lasts time.Duration) string {
+		t.Helper()
+		state, err := v.Begin(account, at, lasts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return state
 	}
-	state, err := v.Begin("AB1234", morning)
-	if err != nil || state == first || len(state) < 26 || !v.Waits("AB1234") {
-		t.Fatal(state, err)
+	phone, desk := begin("AB1234", morning, LinkFor), begin("AB1234", morning, LoginFor)
+	other := begin("CD5678", morning, LoginFor)
+	if desk == phone || len(desk) < 26 || !v.Waits("AB1234", phone) || !v.Waits("AB1234", desk) || v.Waits("CD5678", phone) {
+		t.Fatal("both wait, each for its account")
 	}
-	text, err := os.ReadFile(filepath.Join(v.Folder, "login-AB1234.json"))
-	if err != nil || bytes.Contains(text, []byte(state)) {
-		t.Errorf("the state stands in its file: %s, %v", text, err)
+	files, err := filepath.Glob(filepath.Join(v.Folder, "login-*"))
+	if err != nil || len(files) != 3 {
+		t.Fatal(files, err)
 	}
-	for _, wrong := range []string{"", "x", first, state + "x", strings.ToLower(state)} {
+	for _, name := range files {
+		if text, err := os.ReadFile(name); err != nil || bytes.Contains(text, []byte(phone)) || bytes.Contains(text, []byte(desk)) {
+			t.Errorf("a state stands in its file: %s, %v", text, err)
+		}
+	}
+	for _, wrong := range []string{"", "x", desk + "x", strings.ToLower(desk)} {
 		if account, err := v.Take(wrong, morning); !errors.Is(err, ErrState) {
 			t.Errorf("%q: %q, %v", wrong, account, err)
 		}
@@ -243,24 +253,29 @@ func TestAStateIsTakenOnce(t *testing.T) {
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(func() {
-			if account, err := v.Take(state, morning); err == nil && account == "AB1234" {
+			if account, err := v.Take(phone, morning.Add(time.Hour)); err == nil && account == "AB1234" {
 				taken.Add(1)
 			}
 		})
 	}
 	all.Wait()
-	if taken.Load() != 1 || v.Waits("AB1234") {
-		t.Errorf("taken %d times", taken.Load())
+	if taken.Load() != 1 || v.Waits("AB1234", phone) || v.Waits("AB1234", desk) || !v.Waits("CD5678", other) {
+		t.Errorf("taken %d times; the account's others end with it, another account's stay", taken.Load())
 	}
-	late, err := v.Begin("AB1234", morning)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := v.Take(late, morning.Add(loginFor)); !errors.Is(err, ErrState) {
+	late := begin("AB1234", morning, LoginFor)
+	if _, err := v.Take(late, morning.Add(LoginFor)); !errors.Is(err, ErrState) {
 		t.Errorf("a lapsed one: %v", err)
 	}
-	if _, err := v.Begin("AB1234", morning); err != nil || !v.Drop("AB1234") || v.Drop("AB1234") {
-		t.Error("a waiting one is dropped once", err)
+	given := begin("AB1234", morning, LoginFor)
+	kept := begin("AB1234", morning, LinkFor)
+	if !v.Drop("AB1234", given) || v.Drop("AB1234", given) || !v.Waits("AB1234", kept) {
+		t.Error("one that is given up ends alone, and once")
+	}
+	for i := range 3 * waitingMax {
+		begin("AB1234", morning.Add(time.Duration(i)*time.Second), LinkFor)
+	}
+	if files, _ := filepath.Glob(filepath.Join(v.Folder, "login-AB1234-*")); len(files) != waitingMax {
+		t.Errorf("%d wait", len(files))
 	}
 }
 
