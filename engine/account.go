@@ -308,6 +308,8 @@ func kindOf(in *lane.Input) string {
 		return "trades of order " + in.Trades.OrderID
 	case in.Positions != nil:
 		return "positions"
+	case in.Prices != nil:
+		return "prices"
 	case in.Outcome != nil:
 		return "outcome of request " + in.Outcome.RequestID
 	case in.Delivery != nil:

@@ -37,6 +37,9 @@ const (
 	streamTellAfter  = 30 * time.Second // a stream that was asked for and is down for so long is told, and again every alarmEvery
 	streamNoteEvery  = 15 * time.Second // one line of the log at most for frames of a kind that are no updates, and one reading of the book for unreadable ones
 
+	pricesEvery = time.Second      // between two inputs of last prices to a lane
+	pricesAgain = 30 * time.Second // after which a price that did not change is given again: a lane may have had no use for it
+
 	listRetryFirst = 5 * time.Second // until the list of instruments is asked for again; then doubling
 	listRetryLast  = 5 * time.Minute
 	listLeanMax    = 8       // lists in a row that look cut short, over some ten minutes, until one is believed

@@ -220,6 +220,9 @@ func (a *account) release(b lane.Batch, entries []entry, hold *Hold) {
 		a.messages.send(a.post, &b.Messages[i])
 	}
 	a.reads.want(b.Reads)
+	if b.Watch != nil {
+		a.stream.prices.watch(*b.Watch)
+	}
 	a.folded(entries)
 	for i := range b.Logs {
 		a.say(&b.Logs[i])

@@ -16,7 +16,7 @@ import (
 	"backstop/engine/order"
 )
 
-// Streamer pushes an account's order updates by itself. Stream makes one connection and serves it until it ends or ctx
+// Streamer pushes an account's order updates by itself, and the last prices that are wanted. Stream makes one connection and serves it until it ends or ctx
 // does, and says why, never nil: ClassSession where there is no session or another one now, ClassPermission where it
 // was refused, by a dead session or for good, any other class where it may be tried again.
 type Streamer interface {
@@ -29,6 +29,15 @@ type StreamSink struct {
 	Open   func()                     // the connection stands
 	Frame  func(kind, text string)    // one of AccountOptions.FrameKinds, and its words where it has any
 	Update func(u order.Update) error // an error ends the connection
+	// Wanted may be called at any time, beside the others: whose last prices Ticks takes, by the broker's token.
+	Wanted func() []int64
+	Ticks  func(ticks []Tick)
+}
+
+// Tick is the last price of an instrument.
+type Tick struct {
+	Token int64
+	Last  order.Price
 }
 
 // foreignStream is why an update changes nothing that a stream brings of another user than its own.
@@ -49,6 +58,7 @@ type stream struct {
 	trading  func(time.Time) bool // whether any segment trades
 	off      string               // why there is none
 	metrics  streamMetrics
+	prices   *prices
 	renewed  chan struct{} // capacity 1: the session may be another one
 
 	// Of the goroutine alone.
@@ -71,8 +81,8 @@ type streamStatus struct {
 	fallback bool      // auto: the plan has none
 }
 
-func newStream(a *account, broker actions.Broker, o *AccountOptions, m streamMetrics, trading func(time.Time) bool, now time.Time) *stream {
-	s := &stream{a: a, broker: broker, streamer: o.Streamer, must: o.StreamMust, trading: trading, off: o.StreamOff, metrics: m, renewed: make(chan struct{}, 1),
+func newStream(a *account, broker actions.Broker, o *AccountOptions, listed lane.Instruments, m streamMetrics, trading func(time.Time) bool, now time.Time) *stream {
+	s := &stream{prices: newPrices(a, listed), a: a, broker: broker, streamer: o.Streamer, must: o.StreamMust, trading: trading, off: o.StreamOff, metrics: m, renewed: make(chan struct{}, 1),
 		noted: map[string]time.Time{}, delay: backoff.NewExponentialBackOff()}
 	s.delay.InitialInterval, s.delay.MaxInterval, s.delay.Multiplier = streamRetryFirst, streamRetryLast, 2
 	s.status = streamStatus{since: now, why: "not connected yet"}
@@ -82,6 +92,9 @@ func newStream(a *account, broker actions.Broker, o *AccountOptions, m streamMet
 // run connects until ctx is done. A fall-back to postbacks and readings ends with the session: the next one may be of
 // another plan.
 func (s *stream) run(ctx context.Context) {
+	var giving sync.WaitGroup
+	defer giving.Wait()
+	giving.Go(func() { s.prices.run(ctx) })
 	for ctx.Err() == nil {
 		select {
 		case <-s.renewed: // this connection is of the session as it is now
@@ -118,7 +131,8 @@ func (s *stream) connect(ctx context.Context) (err error) {
 			err = fmt.Errorf("panic: %s", panicText(p))
 		}
 	}()
-	return s.streamer.Stream(ctx, StreamSink{Open: s.open, Frame: s.frame, Update: func(u order.Update) error { return s.take(ctx, u) }})
+	return s.streamer.Stream(ctx, StreamSink{Open: s.open, Frame: s.frame, Update: func(u order.Update) error { return s.take(ctx, u) },
+		Wanted: s.prices.wanted, Ticks: s.prices.ticks})
 }
 
 // open has the book read for what came before, and tells the rules where that was a gap.
@@ -312,7 +326,7 @@ func (s *stream) check(now time.Time) (ok bool, text string) {
 	case s.streamer == nil:
 		return true, strings.TrimSuffix("off: "+s.off, ": ") + without
 	case st.up:
-		return true, fmt.Sprintf("connected; the last data came %s ago", ago(st.heard))
+		return true, fmt.Sprintf("connected; the last data came %s ago", ago(st.heard)) + s.prices.text()
 	case st.fallback:
 		return true, "none: " + st.why + without
 	}

@@ -310,3 +310,75 @@ func TestStreamOutlivesAnAdapterThatPanics(t *testing.T) {
 		synctest.Wait()
 	})
 }
+
+// priced is a stream that stands and tells prices on demand.
+type priced struct {
+	mu   sync.Mutex
+	sink StreamSink
+}
+
+func (p *priced) Stream(ctx context.Context, to StreamSink) error {
+	p.mu.Lock()
+	p.sink = to
+	p.mu.Unlock()
+	return stands(0)(ctx, to)
+}
+
+func (p *priced) to() StreamSink {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.sink
+}
+
+// Prices of what is open reach the lane once a second at most, together, and only where they moved.
+func TestStreamGivesPricesOncePerSecond(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var took []map[string]order.Price
+		var at []time.Time
+		open, s := []string{"NSE:INFY", "NSE:NOBODY"}, &priced{}
+		ao := scripted("A", &broker{List: []order.Instrument{{Exchange: "NSE", Tradingsymbol: "INFY", Token: 258, TickSize: 1}, {Exchange: "NSE", Tradingsymbol: "TCS", Token: 514, TickSize: 1}}},
+			func(batch *lane.Batch, now time.Time, _ lane.Grant, in []lane.Input) {
+				mu.Lock()
+				defer mu.Unlock()
+				batch.Watch, open = &open, slices.Clone(open)
+				for i := range in {
+					if in[i].Prices != nil {
+						batch.Watch = nil
+						took, at = append(took, in[i].Prices.Last), append(at, now)
+					}
+				}
+			})
+		ao.Lane.Rules, ao.Lane.Instruments, ao.Streamer = &rules.Set{}, nil, s
+		e, _, _ := start(t, Options{Accounts: []AccountOptions{ao}, MarketAlways: true, Registerer: prometheus.NewRegistry()})
+		synctest.Wait()
+		to := s.to()
+		if got := to.Wanted(); !slices.Equal(got, []int64{258}) {
+			t.Fatal("wanted:", got)
+		}
+		if c := streamCheck(t, e); !strings.Contains(c.Text, "it tells prices of 1 instrument") {
+			t.Error(c)
+		}
+		for n := range 40 { // ten a second, for four seconds
+			to.Ticks([]Tick{{258, order.Price(n/20+1) * order.Rupee}, {514, order.Price(n+1) * order.Rupee}})
+			time.Sleep(100 * time.Millisecond)
+		}
+		mu.Lock()
+		got, times := slices.Clone(took), slices.Clone(at)
+		mu.Unlock()
+		if len(got) != 2 || got[0]["NSE:INFY"] != order.Rupee || got[1]["NSE:INFY"] != 2*order.Rupee || len(got[0]) != 1 {
+			t.Fatal(got)
+		}
+		if times[1].Sub(times[0]) < time.Second {
+			t.Error(times)
+		}
+		time.Sleep(pricesAgain)
+		to.Ticks([]Tick{{258, 2 * order.Rupee}}) // unchanged, and long ago: a lane may have dropped it
+		time.Sleep(time.Second)
+		mu.Lock()
+		defer mu.Unlock()
+		if len(took) != 3 {
+			t.Error(took)
+		}
+	})
+}

@@ -60,7 +60,17 @@ type kiteStream struct{ stream *kite.Stream }
 
 // Stream makes one connection.
 func (s kiteStream) Stream(ctx context.Context, to engine.StreamSink) error {
-	return s.stream.Stream(ctx, kite.Sink(to))
+	sink := kite.Sink{Open: to.Open, Frame: to.Frame, Update: to.Update, Wanted: to.Wanted}
+	if to.Ticks != nil {
+		sink.Ticks = func(ticks []kite.Tick) {
+			own := make([]engine.Tick, len(ticks))
+			for i, t := range ticks {
+				own[i] = engine.Tick(t)
+			}
+			to.Ticks(own)
+		}
+	}
+	return s.stream.Stream(ctx, sink)
 }
 
 // openStore opens the store for writing. One process holds it at a time.

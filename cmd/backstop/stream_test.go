@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -34,6 +35,10 @@ rules:
     on: [partial_fill, fill]
     when: order.role == "entry"
     then: [{ place_stop_loss: { trigger_price: loss(20) } }]
+  - name: trail
+    on: price
+    when: gain() >= 30
+    then: [{ place_stop_loss: { trigger_price: profit(gain() - 15), step: 2 } }]
   - name: gap
     on: reconnected
     then: [{ log: "a gap" }]
@@ -239,6 +244,47 @@ func TestInvariant1AnUpdateOfThreeSourcesDecidesOnce(t *testing.T) {
 	eventually(t, "the socket is closed", func() bool { return f.s.Sockets() == 0 })
 }
 
+// A stop follows the price by ticks alone, over a cut of the connection too; what the ticks made of the day comes out the
+// same when the journal is replayed.
+func TestServeTrailsAStopByTicks(t *testing.T) {
+	t.Parallel()
+	f := newFloor(t, "on", paper.Faults{}, nil, nil)
+	eventually(t, "the stream stands", func() bool { return strings.HasPrefix(f.stream(), "true connected; ") })
+	if _, e := f.x.PlaceByHand("AB1234", url.Values{"exchange": {"NFO"}, "tradingsymbol": {streamSymbol}, "transaction_type": {"BUY"}, "quantity": {"65"},
+		"product": {"NRML"}, "order_type": {"LIMIT"}, "price": {"121"}, "validity": {"DAY"}}); e != nil {
+		t.Fatal(e)
+	}
+	stopAt := func(trigger string) func() bool {
+		return func() bool {
+			for _, o := range f.x.Book() {
+				if o.TransactionType == "SELL" && fmt.Sprint(o.TriggerPrice) == trigger {
+					return f.stops() == 1
+				}
+			}
+			return false
+		}
+	}
+	eventually(t, "a stop", stopAt("96"))
+	eventually(t, "prices are wanted", func() bool { return strings.HasSuffix(f.stream(), "it tells prices of 1 instrument") })
+	rise := func(rupees float64) {
+		if err := f.x.SetPrice("NFO", streamSymbol, rupees); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rise(140)
+	rise(160)
+	eventually(t, "it follows", stopAt("142"))
+	before := f.metric("backstop_stream_reconnects_total")
+	f.s.DropSockets()
+	rise(170)
+	eventually(t, "connected again", func() bool { return f.metric("backstop_stream_reconnects_total") > before })
+	eventually(t, "it follows what moved meanwhile", stopAt("152"))
+	if f.metric("backstop_stream_frames_total", `kind="ticks"`) == 0 {
+		t.Error("no ticks came")
+	}
+	f.end()
+}
+
 // mischief is a WebSocket that sends each two frames in the wrong order, all of them twice, garbage between them, and on its
 // first connection falls silent without closing.
 func mischief(x *paper.Exchange) http.Handler {
@@ -250,7 +296,16 @@ func mischief(x *paper.Exchange) http.Handler {
 		}
 		defer func() { _ = c.CloseNow() }()
 		first := connections.Add(1) == 1
-		ctx := c.CloseRead(r.Context())
+		ctx, cancel := context.WithCancel(r.Context())
+		defer cancel()
+		go func() { // what it is asked for (prices) it hears and forgets
+			defer cancel()
+			for {
+				if _, _, err := c.Read(ctx); err != nil {
+					return
+				}
+			}
+		}()
 		pushes := make(chan []byte, 1000)
 		defer x.Listen(paper.Listener{Update: func(p paper.Push) { pushes <- p.StreamFrame() }})()
 		say := func(kind websocket.MessageType, frames ...string) {
@@ -307,7 +362,7 @@ func TestInvariant1AMischievousStreamDecidesOnce(t *testing.T) {
 	if !strings.Contains(string(f.out.bytes()), "nothing came for ") {
 		t.Error("it was not for its silence: ", string(f.out.bytes()))
 	}
-	for _, kind := range []string{"error", "message", "ticks", "unreadable", "order"} {
+	for _, kind := range []string{"error", "message", "other", "unreadable", "order"} {
 		eventually(t, "frames of kind "+kind, func() bool { return f.metric("backstop_stream_frames_total", `kind="`+kind+`"`) > 0 })
 	}
 	f.decidedOnce(orders)

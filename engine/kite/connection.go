@@ -23,7 +23,8 @@ type connection struct {
 	stream *Stream
 	to     Sink
 	cancel context.CancelCauseFunc
-	dialed func() // the dial is over, however it went
+	dialed func()  // the dial is over, however it went
+	tokens []int64 // of whom ticks were asked for, sorted; of follow alone
 
 	mu     sync.Mutex
 	socket *websocket.Conn // nil until it stands
@@ -117,9 +118,22 @@ func (c *connection) message(kind int, frame []byte) {
 	case kind == websocket.BinaryMessage && len(own) < 2:
 		c.to.Frame(string(FrameHeartbeat), "")
 	case kind == websocket.BinaryMessage:
-		c.to.Frame(string(FrameTicks), "")
+		c.ticks(own)
 	default:
 		c.text(own, now)
+	}
+}
+
+// ticks takes a binary frame. One that can't be read costs prices alone, and the next one tells them.
+func (c *connection) ticks(frame []byte) {
+	ticks, err := DecodeTicks(frame)
+	if err != nil {
+		c.to.Frame(string(FrameOther), err.Error())
+		return
+	}
+	c.to.Frame(string(FrameTicks), "")
+	if len(ticks) > 0 && c.to.Ticks != nil {
+		c.to.Ticks(ticks)
 	}
 }
 

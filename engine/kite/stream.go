@@ -40,6 +40,10 @@ type Sink struct {
 	Open   func()                     // the connection stands: from here on nothing is missed while it does
 	Frame  func(kind, text string)    // a FrameKind, and what a message, an error or an unreadable frame says
 	Update func(u order.Update) error // an error ends the connection
+	// Wanted is asked every second, by a goroutine of its own, for the instrument_tokens whose last prices are wanted;
+	// Ticks takes them. Both nil: none are.
+	Wanted func() []int64
+	Ticks  func(ticks []Tick)
 }
 
 // StreamOptions are one account's stream.
@@ -53,8 +57,8 @@ type StreamOptions struct {
 	Transport   http.RoundTripper
 }
 
-// Stream is the order updates of one account over Kite's WebSocket: all of the user's orders, those of the web and
-// the phone too.
+// Stream is the order updates of one account over Kite's WebSocket, all of the user's orders, those of the web and the
+// phone too; and the last prices of what its caller wants.
 type Stream struct {
 	o   StreamOptions
 	url url.URL
@@ -153,7 +157,8 @@ func (s *Stream) token() string {
 	return token
 }
 
-// watch ends a connection that is silent, or whose token is not the day's any more. Silence is the age of what came:
+// watch keeps the instruments of a connection's ticks those that are wanted, and ends one that is silent, or whose token is
+// not the day's any more. Silence is the age of what came:
 // a socket can stand for minutes over a broken line.
 func (s *Stream) watch(ctx context.Context, c *connection, token string) {
 	tick := time.NewTicker(max(min(s.o.Silence/5, time.Second), time.Millisecond))
@@ -167,6 +172,9 @@ func (s *Stream) watch(ctx context.Context, c *connection, token string) {
 		if age := time.Since(c.heard()); age > s.o.Silence && c.stands() {
 			c.cancel(down(fmt.Sprintf("nothing came for %s", age.Round(100*time.Millisecond))))
 			return
+		}
+		if c.to.Wanted != nil && c.stands() {
+			c.follow(c.to.Wanted())
 		}
 		if s.token() != token {
 			c.cancel(&actions.Error{Class: actions.ClassSession, Op: opStream, Message: "the session is another one now"})

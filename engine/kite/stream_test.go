@@ -32,6 +32,8 @@ type told struct {
 	texts   []string
 	updates []order.Update
 	refuse  error
+	wanted  []int64
+	ticks   []kite.Tick
 	news    chan struct{}
 }
 
@@ -56,6 +58,8 @@ func (k *told) sink() kite.Sink {
 			note(func() { k.updates = append(k.updates, u) })
 			return k.refuse
 		},
+		Wanted: func() []int64 { k.mu.Lock(); defer k.mu.Unlock(); return k.wanted },
+		Ticks:  func(ticks []kite.Tick) { note(func() { k.ticks = append(k.ticks, ticks...) }) },
 	}
 }
 
@@ -184,6 +188,62 @@ func TestStreamEndsWithItsConnection(t *testing.T) {
 	}
 }
 
+// Prices come of what is wanted, and of that alone, over each connection anew.
+func TestStreamTellsPricesOfWhatIsWanted(t *testing.T) {
+	t.Parallel()
+	x, s, address := exchange(t, paper.ServerOptions{Heartbeat: 20 * time.Millisecond})
+	token := int64(quote(t, x, "NFO:"+option).InstrumentToken)
+	other := int64(quote(t, x, "NSE:INFY").InstrumentToken)
+	o := options(address)
+	o.Silence = 500 * time.Millisecond // what is wanted is looked at ten times a second
+	stream := kite.NewStream(o)
+	r := run(t, stream)
+	told := func(token int64, rupees order.Price) func() bool {
+		return func() bool { return slices.Contains(r.ticks, kite.Tick{Token: token, Last: rupees * order.Rupee}) }
+	}
+	r.until(t, "open", func() bool { return r.opens == 1 })
+	want := func(tokens ...int64) { r.mu.Lock(); r.wanted, r.ticks = tokens, nil; r.mu.Unlock() }
+	price := func(instrument string, rupees float64) {
+		exchange, symbol, _ := strings.Cut(instrument, ":")
+		if err := x.SetPrice(exchange, symbol, rupees); err != nil {
+			t.Error(err)
+		}
+	}
+	want(token)
+	r.until(t, "the price as it stands", func() bool { return len(r.ticks) > 0 })
+	price("NFO:"+option, 131)
+	r.until(t, "the option's move", told(token, 131))
+	want(other, other)
+	r.until(t, "the other's price", func() bool {
+		return slices.ContainsFunc(r.ticks, func(k kite.Tick) bool { return k.Token == other })
+	})
+	r.mu.Lock()
+	r.ticks = nil // what was on its way
+	r.mu.Unlock()
+	price("NFO:"+option, 132)
+	price("NSE:INFY", 1501)
+	r.until(t, "the other's move", told(other, 1501))
+	r.mu.Lock()
+	if slices.ContainsFunc(r.ticks, func(k kite.Tick) bool { return k.Token == token }) {
+		t.Error("ticks of what nobody wants any more:", r.ticks)
+	}
+	r.mu.Unlock()
+	s.DropSockets()
+	r.why(t)
+	again := runInto(t, stream, r.told)
+	want(other)
+	again.until(t, "the price over the next connection", told(other, 1501))
+}
+
+func quote(t *testing.T, x *paper.Exchange, instrument string) paper.Quote {
+	t.Helper()
+	q, ok := x.Quote(instrument)
+	if !ok {
+		t.Fatal(instrument, " has no quote")
+	}
+	return q
+}
+
 // Kite says 403 to a free plan and to a dead token alike; the library loses that, and would try for ever.
 func TestStreamTellsARefusal(t *testing.T) {
 	t.Parallel()
@@ -273,7 +333,7 @@ func TestStreamOutlivesWhatTheLibraryDoesNot(t *testing.T) {
 	for _, k := range r.kinds {
 		count[k]++
 	}
-	want := map[string]int{"heartbeat": 2, "ticks": 7, "error": 4, "message": 1, "other": 1, "unreadable": 5, "order": 2}
+	want := map[string]int{"heartbeat": 2, "ticks": 2, "error": 4, "message": 1, "other": 6, "unreadable": 5, "order": 2}
 	if fmt.Sprint(count) != fmt.Sprint(want) {
 		t.Error(count)
 	}

@@ -26,8 +26,7 @@ func (l *Lane) apply(i int, in *Input) {
 	case in.Positions != nil:
 		l.takePositions(in.Positions)
 	case in.Prices != nil:
-		l.journalJSON(journal.InputPrices, in.Prices)
-		l.takePrices(in.Prices.Last)
+		l.takeTicks(in.Prices.Last)
 	case in.Outcome != nil:
 		l.journalJSON(journal.InputOutcome, in.Outcome)
 		l.takeOutcome(in.Outcome)
@@ -384,7 +383,7 @@ func (l *Lane) takePositions(p *Positions) {
 	last := map[string]order.Price{}
 	var carried []order.Overnight
 	for _, row := range p.Rows {
-		if row.LastPrice > 0 {
+		if row.LastPrice > 0 && !l.freshTick(row.Instrument()) {
 			last[row.Instrument()] = row.LastPrice
 		}
 		if row.Overnight != 0 {
@@ -418,7 +417,7 @@ func (l *Lane) takeControl(i int, c *Control) {
 	switch c.Verb {
 	case Reconcile: // a wish to read changes nothing by itself
 		l.readNow = true
-		if l.pricesWanted() {
+		if l.pricesWanted() && !l.allTicked() {
 			l.asked["prices"] = l.meta.Now
 		}
 		return

@@ -13,6 +13,7 @@ import (
 func (l *Lane) commit() {
 	c := &l.batch.Commit
 	c.Account, c.At = l.o.Account, l.meta.Now
+	c.Events = slices.DeleteFunc(c.Events, l.movedNothing)
 	for _, id := range slices.Sorted(maps.Keys(l.dirty.orders)) {
 		o, ok := l.book.Order(id)
 		if !ok {

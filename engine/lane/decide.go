@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -46,8 +47,21 @@ func (l *Lane) decide(e *order.Event) {
 			w.Row = row.Decisions
 		}
 	}
-	l.record(row, e)
+	if e.Kind == order.KindPrice && !worthKeeping(row) {
+		l.storyDecisions(e, row.Decisions)
+	} else {
+		l.record(row, e)
+		l.fresh[e.ID] = true
+	}
 	l.recheck(e)
+}
+
+// worthKeeping says whether the row of a price event tells anything that the prices beside it don't: prices move a
+// thousand times for once that a rule acts.
+func worthKeeping(row *journal.Event) bool {
+	return slices.ContainsFunc(row.Decisions, func(d journal.Decision) bool {
+		return d.Matched || d.Why == whyFor || strings.HasPrefix(d.Why, "waits: ") || strings.HasPrefix(d.Why, "error: ")
+	})
 }
 
 // facts are what the rules' leads look at. They are told to be indexed where the event's own words say the same, so
@@ -385,6 +399,7 @@ func (l *Lane) amend(waited *run, d journal.Decision) {
 			l.dirty.runs[id] = true
 		}
 	}
+	delete(l.fresh, e.ID)
 	c := &l.batch.Commit
 	c.Events = slices.DeleteFunc(c.Events, func(x journal.Event) bool { return x.ID == e.ID })
 	c.Events = append(c.Events, journal.Event{ID: e.ID, Account: l.o.Account, At: e.Time, Kind: e.Kind, OrderID: e.OrderID,

@@ -69,7 +69,10 @@ type Lane struct {
 	asked     map[string]time.Time // trades and positions that were asked for
 	goodReads []time.Time          // starts of good readings, for refuting
 	started   time.Time
-	prices    map[string]order.Price // last prices by instrument, from positions
+	prices    map[string]order.Price // last prices by instrument, from ticks and positions
+	ticked    map[string]time.Time   // when a tick told one last
+	watched   map[order.Key]bool     // places with something open
+	watchNews bool                   // they are others now
 	readNow   bool                   // a person asked for a reading
 	links     map[string]string      // order id to the request that placed it
 	begun     bool                   // the start is in the journal
@@ -82,6 +85,7 @@ type Lane struct {
 	queue   []order.Event
 	scratch []byte
 	story   *Story
+	fresh   map[string]bool // events that this step is the first to write
 
 	misses int // how many decisions of the event under way did not match
 }
@@ -95,6 +99,7 @@ func New(o Options, snap *journal.Snapshot, now time.Time) (*Lane, error) {
 		open: map[string]bool{}, ahead: map[string]bool{}, untold: map[string]order.Told{}, cancelled: map[string]bool{}, hot: map[order.Key]bool{}, lasting: map[order.Key]time.Time{}, surpluses: map[order.Key]bool{}, waits: map[string]bool{}, unheard: map[string]time.Time{},
 		awake: map[string]bool{}, byPlace: map[order.Key][]string{}, strays: map[order.Key][]string{}, memory: map[string]any{}, clocks: map[string]*clock{}, freeze: map[string]int64{}, pastIDs: map[string]bool{}, loose: map[string]bool{}}
 	l.texts = map[string]bool{}
+	l.ticked, l.watched, l.watchNews = map[string]time.Time{}, map[order.Key]bool{}, true
 	l.shown, l.loaded = map[string]uint64{}, o.Instruments != nil && o.Instruments.Loaded()
 	l.useRules(o.Rules)
 	if snap != nil {
@@ -160,7 +165,7 @@ func (l *Lane) dropDryRun() {
 
 // Step takes everything that waits. now may lag: the lane's time never falls.
 func (l *Lane) Step(now time.Time, grant Grant, inputs []Input) Batch {
-	l.batch, l.queue = Batch{}, nil
+	l.batch, l.queue, l.fresh = Batch{}, nil, map[string]bool{}
 	l.advance(now)
 	l.batch.Commit.Exits, l.batch.Commit.Risk = grant.Exits, grant.Risk
 	l.recordStart()
@@ -185,6 +190,7 @@ func (l *Lane) Step(now time.Time, grant Grant, inputs []Input) Batch {
 	l.commit()
 	l.prune()
 	l.batch.Wake = l.wake()
+	l.watch()
 	return l.batch
 }
 
@@ -282,6 +288,8 @@ func (l *Lane) rollDay(day order.Day) {
 	carried := l.meta.Overnight
 	l.book.Clear()
 	clear(l.shown)
+	clear(l.watched)
+	l.watchNews = true
 	l.ahead, l.awake, l.byPlace = map[string]bool{}, map[string]bool{}, map[order.Key][]string{}
 	clear(l.hot)
 	clear(l.lasting)

@@ -44,6 +44,7 @@ func (l *Lane) observePlace(k order.Key, all bool) {
 	}
 	l.observeOrphans(k, h)
 	l.observeSurplus(k)
+	l.noteWatch(k, h)
 	delete(l.hot, k)
 	before, lasted := l.lasting[k]
 	next := l.nextLook(groups)

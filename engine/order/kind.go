@@ -67,7 +67,7 @@ func Kinds() []KindDoc {
 		{KindReconnected, "engine", "the stream is back", true},
 		{KindStarted, "engine", "Backstop started and knows the account's orders and positions", true},
 		{KindSchedule, "engine", "a time of the schedule", true},
-		{KindPrice, "engine", "the last price of the instrument of an open group moved, once a group at each reconciliation", true},
+		{KindPrice, "engine", "the last price of the instrument of an open group moved, by the stream, once a second at most, else by the positions at each reconciliation", true},
 	}
 }
 
