@@ -81,7 +81,7 @@ func (p *program) paper(ctx context.Context, o paperOptions) error {
 		return misuse("--redirect-url: want a URL like http://127.0.0.1:8787/kite/callback")
 	}
 	x := paper.New(paper.Options{Now: time.Now, Seed: o.seed, UserID: o.user, APIKey: o.apiKey, APISecret: o.apiSecret,
-		AccessToken: o.accessToken, Limits: paper.KiteLimits()})
+		AccessToken: o.accessToken, Limits: paper.KiteLimits(), TokensDieAtSix: true})
 	feed, err := o.feed(x)
 	if err != nil {
 		return err

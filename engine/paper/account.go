@@ -40,6 +40,7 @@ type account struct {
 	placements []time.Time // of the running day, oldest first
 	rejectNext []string
 	refuseNext []*APIError
+	squaredOff bool // no MIS any more today
 	// gtts are all it ever had, in the order they were placed.
 	gtts        []*gtt
 	failNextGTT []string
@@ -51,6 +52,7 @@ type app struct {
 	id          int64
 	personal    bool
 	requests    []time.Time // of the last second
+	quotes      []time.Time // likewise
 }
 
 // session is an access_token (or a request_token still to be changed for one).
@@ -190,19 +192,26 @@ func (x *Exchange) endSession(apiKey, accessToken string) {
 	}
 }
 
-// allowRequest counts one REST request against RequestsPerSecond (§3.9).
-func (x *Exchange) allowRequest(apiKey string) bool {
+// allowRequest counts one REST request against RequestsPerSecond, and one for
+// quotes against QuotesPerSecond too (§3.9).
+func (x *Exchange) allowRequest(apiKey string, quote bool) bool {
 	x.enter()
 	defer x.leave()
-	ap, limit := x.apps[apiKey], x.opts.Limits.RequestsPerSecond
-	if ap == nil || limit <= 0 {
+	ap := x.apps[apiKey]
+	if ap == nil {
 		return true
 	}
-	ap.requests = since(ap.requests, x.now.Add(-time.Second))
-	if len(ap.requests) >= limit {
+	allowed := func(made *[]time.Time, limit int) bool {
+		*made = since(*made, x.now.Add(-time.Second))
+		return limit <= 0 || len(*made) < limit
+	}
+	if !allowed(&ap.requests, x.opts.Limits.RequestsPerSecond) || quote && !allowed(&ap.quotes, x.opts.Limits.QuotesPerSecond) {
 		return false
 	}
 	ap.requests = append(ap.requests, x.now)
+	if quote {
+		ap.quotes = append(ap.quotes, x.now)
+	}
 	return true
 }
 

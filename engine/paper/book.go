@@ -129,6 +129,8 @@ type BookOrder struct {
 	APIKey          string    `json:"api_key"` // "" by hand or by the broker
 	PlacedBy        string    `json:"placed_by"`
 	OrderID         string    `json:"order_id"`
+	ParentOrderID   string    `json:"parent_order_id,omitempty"` // of a cover order's second leg
+	Variety         string    `json:"variety"`
 	Tag             string    `json:"tag"`
 	Status          string    `json:"status"`
 	StatusMessage   string    `json:"status_message"`
@@ -150,7 +152,7 @@ type BookOrder struct {
 
 // Live tells whether the order can still fill.
 func (b BookOrder) Live() bool {
-	return b.Status != statusComplete && b.Status != statusCancelled && b.Status != statusRejected
+	return !finished(b.Status)
 }
 
 // Book is the true book: every order of every user today, as placed. No
@@ -161,7 +163,8 @@ func (x *Exchange) Book() []BookOrder {
 	book := make([]BookOrder, 0, len(x.sequence))
 	for _, o := range x.sequence {
 		b := BookOrder{
-			User: o.AccountID, PlacedBy: o.PlacedBy, OrderID: o.OrderID, Tag: string(o.Tag), Status: o.Status,
+			User: o.AccountID, PlacedBy: o.PlacedBy, OrderID: o.OrderID, ParentOrderID: string(o.ParentOrderID),
+			Variety: o.Variety, Tag: string(o.Tag), Status: o.Status,
 			StatusMessage: string(o.StatusMessage), Exchange: o.Exchange, Tradingsymbol: o.Tradingsymbol, Product: o.Product,
 			TransactionType: o.TransactionType, OrderType: o.OrderType, Quantity: o.Quantity, Filled: o.FilledQuantity,
 			Remaining: o.remaining(), Price: o.Price.rupees(), TriggerPrice: o.TriggerPrice.rupees(),

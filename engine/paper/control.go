@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 )
 
 // controlRequest is the body of a control endpoint; each reads the fields it needs.
@@ -36,6 +37,7 @@ type controlRequest struct {
 	TriggerID     int               `json:"trigger_id"`
 	Leg           int               `json:"leg"`
 	Status        string            `json:"status"`
+	By            string            `json:"by"` // a duration like 90m
 }
 
 // controlFill is one of several fills.
@@ -87,6 +89,26 @@ func (s *Server) controls() {
 	post("circuit", func(c controlRequest) (any, error) {
 		return true, x.SetCircuit(c.Exchange, c.Tradingsymbol, c.Lower, c.Upper)
 	})
+	post("narrow", func(c controlRequest) (any, error) {
+		n, err := x.Narrow(c.Exchange, c.Tradingsymbol, c.Lower, c.Upper)
+		return map[string]int{"cancelled": n}, err
+	})
+	post("clock", func(c controlRequest) (any, error) {
+		by, err := time.ParseDuration(c.By)
+		if err == nil {
+			err = x.Skip(by)
+		}
+		return map[string]string{"now": stamp(x.Now()).String()}, err
+	})
+	post("open_delay", func(c controlRequest) (any, error) {
+		by, err := time.ParseDuration(c.By)
+		if err == nil {
+			x.SetOpenDelay(by)
+		}
+		return true, err
+	})
+	post("release_amos", func(controlRequest) (any, error) { return map[string]int{"released": x.ReleaseAMOs()}, nil })
+	post("flat_autoslice", func(c controlRequest) (any, error) { x.SetFlatAutoslice(c.On); return true, nil })
 	post("fill", func(c controlRequest) (any, error) { return true, x.Fill(c.OrderID, c.Quantity, c.Price) })
 	post("fills", func(c controlRequest) (any, error) {
 		filled, failures := 0, []string{}
@@ -122,6 +144,9 @@ func (s *Server) controls() {
 		}
 		return true, x.SetHolding(c.User, *c.Holding)
 	})
+	post("authorise", func(c controlRequest) (any, error) {
+		return true, x.Authorise(c.User, c.Exchange, c.Tradingsymbol, c.Quantity)
+	})
 	post("funds", func(c controlRequest) (any, error) {
 		form := RefuseWithError
 		if c.Refusal == RefuseInBook.String() {
@@ -152,6 +177,8 @@ func (s *Server) controls() {
 		return map[string]string{"request_token": token}, nil
 	})
 	post("personal", func(c controlRequest) (any, error) { return x.SetPersonal(c.APIKey, c.On), nil })
+	post("message", func(c controlRequest) (any, error) { s.Broadcast(c.User, "message", c.Text); return true, nil })
+	post("stream_error", func(c controlRequest) (any, error) { s.Broadcast(c.User, "error", c.Text); return true, nil })
 	post("drop_sockets", func(controlRequest) (any, error) { s.DropSockets(); return true, nil })
 
 	post("faults", func(c controlRequest) (any, error) {

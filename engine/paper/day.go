@@ -6,8 +6,8 @@ import (
 	"strconv"
 )
 
-// Advance does what has fallen due at Options.Now: delayed opens and TTL
-// expiries. Every other method does it too; a caller in virtual time calls it
+// Advance does what has fallen due at Options.Now: delayed opens, the morning
+// of AMOs, expiries of TTLs and of GTTs. Every other method does it too; a caller in virtual time calls it
 // after moving the clock.
 func (x *Exchange) Advance() {
 	x.enter()
@@ -17,6 +17,10 @@ func (x *Exchange) Advance() {
 func (x *Exchange) runTimed() {
 	x.expireGTTs()
 	for _, o := range slices.Clone(x.timed) {
+		if o.queued && !x.now.Before(o.releaseAt) {
+			x.release(o)
+			continue
+		}
 		if !o.opensAt.IsZero() && !x.now.Before(o.opensAt) {
 			if o.expires.IsZero() {
 				x.forgetTimed(o)
@@ -29,7 +33,7 @@ func (x *Exchange) runTimed() {
 	}
 }
 
-// EndOfDay cancels every order still live, as the session's close does with
+// EndOfDay cancels every order still live but for queued AMOs, as the session's close does with
 // DAY orders (§3.14). No text is published for it; status_message is null.
 func (x *Exchange) EndOfDay() {
 	x.enter()
@@ -39,7 +43,8 @@ func (x *Exchange) EndOfDay() {
 
 func (x *Exchange) endOfDay() {
 	for _, o := range slices.Clone(x.sequence) {
-		if !o.done() {
+		if !o.done() && !o.queued {
+			o.stopAt = 0
 			x.close(o, statusCancelled, "", "")
 		}
 	}
@@ -61,6 +66,7 @@ func (x *Exchange) NextDay() {
 	for _, user := range x.users {
 		a := x.accounts[user]
 		a.trades = nil
+		a.deliverHoldings()
 		var kept []*position
 		for _, p := range a.positions {
 			n, price := p.net(), p.row(true).AveragePrice
@@ -72,12 +78,25 @@ func (x *Exchange) NextDay() {
 				kept = append(kept, &position{listing: p.listing, product: p.product, overnight: n, overnightPrice: price})
 			}
 		}
-		a.positions, a.watched = kept, nil
+		a.positions, a.watched, a.squaredOff = kept, nil, false
 	}
+	queued := slices.DeleteFunc(x.timed, func(o *order) bool { return !o.queued })
 	x.orders, x.sequence, x.timed = map[string]*order{}, nil, nil
+	for _, o := range queued {
+		x.orders[o.OrderID] = o
+		x.sequence, x.timed = append(x.sequence, o), append(x.timed, o)
+	}
 	for _, l := range x.listed {
 		l.close, l.LastPrice = l.ltp, l.ltp.rupees()
 		l.open, l.high, l.low, l.volume = l.ltp, l.ltp, l.ltp, 0
+	}
+}
+
+// deliverHoldings makes yesterday's purchases whole holdings and forgets what
+// was sold out, and the day's authorisations.
+func (a *account) deliverHoldings() {
+	for _, h := range a.holdings {
+		h.quantity, h.t1, h.authorised = h.quantity+h.t1, 0, 0
 	}
 }
 
@@ -88,13 +107,15 @@ func (a *account) deliver(l *listing, quantity int, price amount) {
 		h = &holding{listing: l}
 		a.holdings = append(a.holdings, h)
 	}
-	h.quantity, h.t1 = h.quantity+h.t1, 0
 	if quantity > 0 {
 		h.average = (h.average.times(h.quantity) + price.times(quantity)).per(h.quantity + quantity)
 		h.t1 = quantity
 		return
 	}
 	h.quantity = max(h.quantity+quantity, 0)
+	if h.quantity == 0 {
+		a.holdings = slices.DeleteFunc(a.holdings, func(have *holding) bool { return have == h })
+	}
 }
 
 // squareOffBy is placed_by of the broker's own orders; it differs from the
@@ -103,7 +124,8 @@ const squareOffBy = "RMSADMIN"
 
 // SquareOff ends the user's MIS trading as the broker does (§3.14): live MIS
 // orders are cancelled, then open MIS positions closed by protected market
-// orders of the broker's. Those have no HTTP postback. It returns their ids.
+// orders of the broker's. Those have no HTTP postback. No MIS order is taken
+// any more that day. It returns their ids.
 func (x *Exchange) SquareOff(user string) (orderIDs []string) {
 	x.enter()
 	defer x.leave()
@@ -112,7 +134,8 @@ func (x *Exchange) SquareOff(user string) (orderIDs []string) {
 		return nil
 	}
 	for _, o := range slices.Clone(x.sequence) {
-		if o.account == a && o.Product == "MIS" && !o.done() {
+		if o.account == a && o.Product == "MIS" && !o.done() && !o.queued {
+			o.stopAt = 0
 			x.close(o, statusCancelled, "", "")
 		}
 	}
@@ -138,5 +161,6 @@ func (x *Exchange) SquareOff(user string) (orderIDs []string) {
 			n -= slice
 		}
 	}
+	a.squaredOff = true
 	return orderIDs
 }

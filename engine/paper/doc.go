@@ -52,12 +52,17 @@
 //	POST price         {exchange, tradingsymbol, price}
 //	POST depth         {exchange, tradingsymbol, quantity}
 //	POST circuit       {exchange, tradingsymbol, lower, upper}
+//	POST narrow        {exchange, tradingsymbol, lower, upper}   circuit, and cancels what rests outside
+//	POST clock         {by: "90m"}                      sets the exchange's clock forward
+//	POST open_delay    {by: "2s"}                       how long placed orders are OPEN PENDING
+//	POST release_amos  {}                               sends queued AMOs to the exchange
+//	POST flat_autoslice {on}                            the other form of its answer
 //	POST fill          {order_id, quantity, price}      price 0: its limit
 //	POST fills         {fills: [{order_id, quantity, price}, …]}   many at once: how many filled, and why others did not
 //	POST reject        {order_id, text}                 ends REJECTED
 //	POST cancel        {order_id, text}                 ends CANCELLED by the exchange
 //	POST reject_next   {user, text}
-//	POST hand/place    {user, params: {…}}              as from the phone
+//	POST hand/place    {user, params: {…}}              as from the phone; params may name the variety
 //	POST hand/modify   {order_id, params: {…}}
 //	POST hand/cancel   {order_id}
 //	POST hand/gtt/place  {user, params: {type, condition, orders}}   a trigger from the phone
@@ -69,6 +74,7 @@
 //	POST gtt/postbacks {on}                             whether orders of triggers are told by HTTP
 //	POST overnight     {user, exchange, tradingsymbol, product, quantity, price}
 //	POST holding       {user, holding: {exchange, tradingsymbol, quantity, t1_quantity, average_price, needs_authorisation}}
+//	POST authorise     {user, exchange, tradingsymbol, quantity}   what may be sold today of a holding that needs it
 //	POST funds         {user, amount, refusal: error|book}   amount -1: no limit
 //	POST squareoff     {user}                           MIS, by the broker
 //	POST end_of_day    {}
@@ -77,6 +83,8 @@
 //	POST kill_sessions {user}
 //	POST request_token {user, api_key}                  for POST /session/token
 //	POST personal      {api_key, on}                    no WebSocket, no quotes
+//	POST message       {user, text}                     a text frame of type message
+//	POST stream_error  {user, text}                     one of type error
 //	POST drop_sockets  {}
 //	POST faults        {faults: "lose=0.1"}             GET reads them
 //	POST next          {point, fault}

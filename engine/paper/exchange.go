@@ -1,6 +1,7 @@
 package paper
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"sync"
@@ -47,6 +48,12 @@ type Options struct {
 	// Open tells trading time of an exchange; nil: always. Outside it
 	// placements get the AMO refusal of §3.12.
 	Open func(exchange string, at time.Time) bool
+	// ConvertToAMO queues regular placements outside trading time as AMOs
+	// (§6.2) in place of the refusal.
+	ConvertToAMO bool
+	// FlatAutoslice answers autoslice with a bare list, as the pages say,
+	// instead of the clients' order_id and children (§3.10).
+	FlatAutoslice bool
 
 	// OnUpdate is called for every push, in order, without a lock held. With
 	// it (or any Listen) nothing is left for Drain.
@@ -59,11 +66,14 @@ type Limits struct {
 	OrdersPerMinute   int // placements; beyond: Maximum allowed order requests exceeded
 	OrdersPerDay      int // placements, refused ones too
 	RequestsPerSecond int // any REST request of an api_key; asked by Server
+	QuotesPerSecond   int // requests for quotes of an api_key; asked by Server
+	Sockets           int // WebSockets of an api_key; beyond: 429 at the upgrade (§2.1)
 }
 
-// KiteLimits are the figures of §3.9: 10/s, 400/min, 5000/day, 10 requests/s.
+// KiteLimits are the figures of §3.9: 10/s, 400/min, 5000/day, 10 requests/s,
+// 1 quote/s, 3 sockets.
 func KiteLimits() Limits {
-	return Limits{OrdersPerSecond: 10, OrdersPerMinute: 400, OrdersPerDay: 5000, RequestsPerSecond: 10}
+	return Limits{OrdersPerSecond: 10, OrdersPerMinute: 400, OrdersPerDay: 5000, RequestsPerSecond: 10, QuotesPerSecond: 1, Sockets: 3}
 }
 
 // pushesPendingMax bounds what Drain keeps; beyond it the oldest is dropped.
@@ -79,6 +89,7 @@ type Exchange struct {
 	opts Options
 
 	mu        sync.Mutex
+	skew      time.Duration // ahead of Options.Now
 	now       time.Time
 	random    *rand.Rand
 	listed    []*listing
@@ -150,10 +161,30 @@ func or(s, fallback string) string {
 // enter takes the lock, moves the clock and does what has fallen due.
 func (x *Exchange) enter() {
 	x.mu.Lock()
-	if t := x.opts.Now(); t.After(x.now) {
+	if t := x.opts.Now().Add(x.skew); t.After(x.now) {
 		x.now = t
 	}
 	x.runTimed()
+}
+
+// Skip sets the exchange's clock forward by d, and does what falls due
+// meanwhile: mornings, expiries. It never goes back.
+func (x *Exchange) Skip(d time.Duration) error {
+	if d < 0 {
+		return fmt.Errorf("paper: skip: %s is backwards", d)
+	}
+	x.mu.Lock()
+	x.skew += d
+	x.mu.Unlock()
+	x.Advance()
+	return nil
+}
+
+// SetOpenDelay changes Options.OpenDelay for the orders to come.
+func (x *Exchange) SetOpenDelay(d time.Duration) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.opts.OpenDelay = d
 }
 
 // leave gives the lock back and then hands out what happened.

@@ -20,6 +20,7 @@ type Faults struct {
 	Double     float64 // [double] a postback is sent twice
 	Reorder    float64 // [reorder] a postback is sent after the one that follows it
 	Late       Timed   // [late] a postback is held back, others overtake it
+	Forged     float64 // [forged] a postback's checksum is wrong
 	StreamLose float64 // [stream_lose] an order frame is left out on the WebSocket
 
 	ReplyLost     float64 // [reply_lost] place, modify, cancel: done, and the connection dropped
@@ -55,7 +56,7 @@ type flag struct {
 func (f *Faults) flags() []flag {
 	return []flag{
 		{name: "lose", share: &f.Lose}, {name: "double", share: &f.Double}, {name: "reorder", share: &f.Reorder},
-		{name: "late", timed: &f.Late, fallback: lateBy}, {name: "stream_lose", share: &f.StreamLose},
+		{name: "late", timed: &f.Late, fallback: lateBy}, {name: "forged", share: &f.Forged}, {name: "stream_lose", share: &f.StreamLose},
 		{name: "reply_lost", share: &f.ReplyLost}, {name: "reply_hang", timed: &f.ReplyHang, fallback: hangBy},
 		{name: "429", share: &f.TooMany}, {name: "5xx", share: &f.ServerError},
 		{name: "dead_session", on: &f.DeadSession}, {name: "address_refused", on: &f.AddressDenied},

@@ -54,7 +54,8 @@ var (
 		"gtt_delete":  gttFaults,
 		"gtts":        readFaults,
 		"instruments": {"429", "5xx", "dead_session"},
-		"postback":    {"lose", "double", "reorder", "late"},
+		"convert":     gttFaults,
+		"postback":    {"lose", "double", "reorder", "late", "forged"},
 	}
 )
 
@@ -63,7 +64,7 @@ const nextMax = 1000
 
 // Next asks for exactly one fault: at the next call of that point (place,
 // modify, cancel, book, history, read, gtt_place, gtt_modify, gtt_delete,
-// gtts, instruments, postback), and nothing else of chance there. Several queue up. The names are those of Faults, and 5xx_accepted for
+// gtts, convert, instruments, postback), and nothing else of chance there. Several queue up. The names are those of Faults, and 5xx_accepted for
 // HTML after the order was accepted.
 func (i *Injector) Next(point, fault string) error {
 	may, ok := points[point]
@@ -200,6 +201,7 @@ func period(set, fallback time.Duration) time.Duration {
 type Delivery struct {
 	Lost    bool
 	Doubled bool
+	Forged  bool          // its checksum is wrong
 	After   bool          // sent after the one that follows it
 	Late    time.Duration // held back that long
 }
@@ -219,6 +221,8 @@ func (i *Injector) Postback() Delivery {
 			return Delivery{Doubled: true}
 		case "reorder":
 			return Delivery{After: true}
+		case "forged":
+			return Delivery{Forged: true}
 		default:
 			return Delivery{Late: late}
 		}
@@ -227,6 +231,7 @@ func (i *Injector) Postback() Delivery {
 	if i.roll(f.Late.Probability) {
 		d.Late = late
 	}
+	d.Forged = i.roll(f.Forged)
 	return d
 }
 

@@ -80,6 +80,30 @@ func (x *Exchange) SetCircuit(exchange, tradingsymbol string, lower, upper float
 	return nil
 }
 
+// Narrow is SetCircuit, and cancels the resting orders outside the new band,
+// as exchanges do at the close auction (§6.1) and by limit price protection
+// (§3.8). It tells how many.
+func (x *Exchange) Narrow(exchange, tradingsymbol string, lower, upper float64) (cancelled int, err error) {
+	x.enter()
+	defer x.leave()
+	l, err := x.listing(exchange, tradingsymbol)
+	if err != nil {
+		return 0, err
+	}
+	l.lower, l.upper = amountOf(lower), amountOf(upper)
+	for _, o := range slices.Clone(l.live) {
+		price := o.Price
+		if o.OrderType == "SL-M" {
+			price = o.TriggerPrice
+		}
+		if !o.done() && (price < l.lower || l.upper > 0 && price > l.upper) {
+			x.close(o, statusCancelled, textPriceProtection, textPriceProtection)
+			cancelled++
+		}
+	}
+	return cancelled, nil
+}
+
 // Price is the last traded price in rupees; 0 when there is none.
 func (x *Exchange) Price(exchange, tradingsymbol string) float64 {
 	x.mu.Lock()

@@ -16,8 +16,8 @@ func (x *Exchange) Modify(user, variety, orderID string, params url.Values) (str
 	if e != nil {
 		return "", e
 	}
-	if o.Variety != variety {
-		return "", unknownOrder()
+	if e := o.named(variety); e != nil {
+		return "", e
 	}
 	if e := x.modify(o, params); e != nil {
 		return "", e
@@ -47,10 +47,12 @@ func (x *Exchange) modify(o *order, params url.Values) *APIError {
 		// Looks as if it could be tried again, and never can (§3.9).
 		return refuse(http.StatusTooManyRequests, classNetwork, textModificationCap)
 	}
-	was := terms{orderType: o.OrderType, validity: o.Validity, ttl: o.ValidityTTL, quantity: o.Quantity,
-		disclosed: o.DisclosedQuantity, price: o.Price, trigger: o.TriggerPrice}
-	if o.OrderType == "SL-M" {
-		was.protection = o.protection
+	if o.queued {
+		return x.modifyQueued(o, params)
+	}
+	was := o.terms()
+	if o.OrderType != "SL-M" {
+		was.protection = 0 // a change to MARKET brings its own (§3.2)
 	}
 	t, e := was.read(params)
 	if e != nil {
@@ -80,6 +82,9 @@ func (x *Exchange) modify(o *order, params url.Values) *APIError {
 		}
 	}
 
+	if o.stopAt > 0 && t.trigger > 0 {
+		o.stopAt = t.trigger // of the stop that follows
+	}
 	o.modifications++
 	o.OrderTimestamp = stamp(x.now) // it is no placement time (§1.5)
 	x.enterState(o, statusModifyValidation)
@@ -113,14 +118,23 @@ func (x *Exchange) modify(o *order, params url.Values) *APIError {
 // Cancel cancels a live order, as DELETE /orders/:variety/:order_id does. A
 // finished one is answered "being processed" (§3.12).
 func (x *Exchange) Cancel(user, variety, orderID string) (string, *APIError) {
+	return x.CancelLeg(user, variety, orderID, "")
+}
+
+// CancelLeg is Cancel with parent_order_id, which the second leg of a cover
+// order must have: its cancel is the position's exit.
+func (x *Exchange) CancelLeg(user, variety, orderID, parentOrderID string) (string, *APIError) {
 	x.enter()
 	defer x.leave()
 	o, e := x.findOrder(user, orderID)
 	if e != nil {
 		return "", e
 	}
-	if o.Variety != variety {
-		return "", unknownOrder()
+	if o.ParentOrderID != "" && string(o.ParentOrderID) != parentOrderID {
+		return "", missing("parent_order_id")
+	}
+	if e := o.named(variety); e != nil {
+		return "", e
 	}
 	if e := x.cancel(o); e != nil {
 		return "", e
@@ -142,6 +156,13 @@ func (x *Exchange) CancelByHand(orderID string) *APIError {
 func (x *Exchange) cancel(o *order) *APIError {
 	if o.done() || !o.opensAt.IsZero() {
 		return inputError(textCancelProcessed)
+	}
+	switch {
+	case o.queued:
+		x.cancelQueued(o)
+		return nil
+	case o.ParentOrderID != "":
+		return x.exitCover(o)
 	}
 	o.OrderTimestamp = stamp(x.now)
 	x.enterState(o, statusCancelPending)

@@ -1,6 +1,9 @@
 package paper
 
-import "net/http"
+import (
+	"fmt"
+	"net/http"
+)
 
 // holding is stock in the user's demat account (kite-facts §7b).
 type holding struct {
@@ -8,6 +11,7 @@ type holding struct {
 	quantity, t1       int
 	average            amount
 	needsAuthorisation bool
+	authorised         int // today, at the depository
 }
 
 // Holding is what SetHolding puts into an account.
@@ -39,6 +43,27 @@ func (x *Exchange) SetHolding(user string, h Holding) error {
 		a.holdings = append(a.holdings, mine)
 	}
 	mine.quantity, mine.t1, mine.average, mine.needsAuthorisation = h.Quantity, h.T1Quantity, amountOf(h.AveragePrice), h.NeedsAuthorisation
+	return nil
+}
+
+// Authorise lets so much of a holding be sold today, as the depository's TPIN
+// does (§3.8); it is asked for where NeedsAuthorisation says so.
+func (x *Exchange) Authorise(user, exchange, tradingsymbol string, quantity int) error {
+	x.enter()
+	defer x.leave()
+	a, e := x.account(user)
+	if e != nil {
+		return e
+	}
+	l, err := x.listing(exchange, tradingsymbol)
+	if err != nil {
+		return err
+	}
+	h := a.holding(l)
+	if h == nil {
+		return fmt.Errorf("paper: authorise: no holding of %s", l.key())
+	}
+	h.authorised = quantity
 	return nil
 }
 
@@ -77,7 +102,7 @@ func (x *Exchange) checkMoney(o *order) (e *APIError, raw string) {
 		if o.remaining() > free {
 			return refuse(http.StatusBadRequest, classHolding, textHoldings), "RMS:Rule: Check holdings including BO for entity account-" + a.user
 		}
-		if h != nil && h.needsAuthorisation {
+		if h != nil && h.needsAuthorisation && o.remaining() > h.authorised {
 			return refuse(http.StatusPreconditionRequired, classHolding, "%d quantity needs authorisation at depository.", o.remaining()), ""
 		}
 		return nil, ""
@@ -89,7 +114,7 @@ func (x *Exchange) checkMoney(o *order) (e *APIError, raw string) {
 	if need <= free {
 		return nil, ""
 	}
-	return refuse(http.StatusBadRequest, classMargin, "Insufficient funds. Required margin is %s but available margin is %s.", need.cents(), free.cents()),
+	return refuse(http.StatusBadRequest, classMargin, textFunds, need.cents(), free.cents()),
 		"RMS:Margin Exceeds,Required:" + need.cents() + ", Available:" + free.cents() + " for entity account-" + a.user
 }
 

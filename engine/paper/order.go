@@ -21,6 +21,9 @@ const (
 	statusComplete         = "COMPLETE"
 	statusCancelled        = "CANCELLED"
 	statusRejected         = "REJECTED"
+	statusAMO              = "AMO REQ RECEIVED"
+	statusAMOModified      = "MODIFY AMO REQ RECEIVED"
+	statusAMOCancelled     = "CANCELLED AMO"
 	statusUpdate           = "UPDATE" // of pushes only
 )
 
@@ -117,12 +120,20 @@ type order struct {
 	trades        []*trade
 	gtt           int  // the trigger that placed it; 0: none
 	silent        bool // no HTTP postback tells of it
+
+	queued    bool // an AMO that waits for the morning
+	releaseAt time.Time
+	slice     *icebergLeg // nil: no iceberg
+	stopAt    amount      // the trigger of the stop that follows a cover order's first leg; 0: none follows
+	request   placement   // what it was placed with
 }
 
 func (o *order) buy() bool { return o.TransactionType == "BUY" }
 
-func (o *order) done() bool {
-	return o.Status == statusComplete || o.Status == statusCancelled || o.Status == statusRejected
+func (o *order) done() bool { return finished(o.Status) }
+
+func finished(status string) bool {
+	return status == statusComplete || status == statusCancelled || status == statusRejected || status == statusAMOCancelled
 }
 
 // remaining is what can still be filled; pending_quantity tells it wrongly
@@ -184,6 +195,18 @@ func (x *Exchange) close(o *order, status, message, raw string) {
 	}
 	x.forgetTimed(o)
 	x.push(o, status, true)
+	x.follow(o)
+}
+
+// follow places what the end of an order brings: the next leg of an iceberg,
+// the stop of a cover order.
+func (x *Exchange) follow(o *order) {
+	switch {
+	case o.slice != nil && o.Status == statusComplete:
+		x.placeNextSlice(o)
+	case o.stopAt > 0 && o.FilledQuantity > 0:
+		x.placeStopLeg(o)
+	}
 }
 
 func (x *Exchange) forgetTimed(o *order) {

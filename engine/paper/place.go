@@ -19,29 +19,47 @@ func (x *Exchange) Place(user, variety string, params url.Values) (orderID strin
 // PlaceVia is Place through the app with that api_key, which then is the one
 // whose HTTP postbacks tell of the order (§1.1).
 func (x *Exchange) PlaceVia(user, apiKey, variety string, params url.Values) (orderID string, err *APIError) {
+	placed, err := x.PlaceWhole(user, apiKey, variety, params)
+	return placed.OrderID, err
+}
+
+// Placed is what a placement answers.
+type Placed struct {
+	OrderID string
+	Slices  []Slice // with autoslice alone (§3.10)
+}
+
+// PlaceWhole is PlaceVia with the slices of autoslice.
+func (x *Exchange) PlaceWhole(user, apiKey, variety string, params url.Values) (Placed, *APIError) {
 	x.enter()
 	defer x.leave()
 	a, err := x.account(user)
 	if err != nil {
-		return "", err
+		return Placed{}, err
 	}
 	ap := a.app(apiKey)
 	if ap == nil {
-		return "", wrongToken()
+		return Placed{}, wrongToken()
 	}
 	if err := a.countPlacement(x.now, x.opts.Limits); err != nil {
-		return "", err
+		return Placed{}, err
 	}
 	if len(a.refuseNext) > 0 {
 		err, a.refuseNext = a.refuseNext[0], a.refuseNext[1:]
-		return "", err
+		return Placed{}, err
 	}
-	return x.place(placement{account: a, app: ap, placedBy: user, variety: variety, params: params, checked: true})
+	p := placement{account: a, app: ap, placedBy: user, variety: variety, params: params, checked: true}
+	if placed, sliced, err := x.placeSliced(p); sliced {
+		return placed, err
+	}
+	id, err := x.place(p)
+	return Placed{OrderID: id}, err
 }
 
 // PlaceByHand places as the user does on the phone or the web: visible in the
 // book and on the WebSocket, but no api_key gets an HTTP postback (§1.1).
-// params are those of Place; market protection is set by the order window.
+// params are those of Place, and variety (regular when left out); market
+// protection is set by the order window.
 func (x *Exchange) PlaceByHand(user string, params url.Values) (orderID string, err *APIError) {
 	x.enter()
 	defer x.leave()
@@ -49,7 +67,7 @@ func (x *Exchange) PlaceByHand(user string, params url.Values) (orderID string, 
 	if err != nil {
 		return "", err
 	}
-	return x.place(placement{account: a, placedBy: user, variety: "regular", params: protectedByHand(params), checked: true})
+	return x.place(placement{account: a, placedBy: user, variety: or(params.Get("variety"), "regular"), params: protectedByHand(params), checked: true})
 }
 
 func protectedByHand(params url.Values) url.Values {
@@ -88,83 +106,131 @@ type placement struct {
 	app               *app // nil: by hand or by the broker
 	placedBy, variety string
 	params            url.Values
-	checked           bool // false for the broker's own orders, which ask for no funds
-	gtt               *gtt // the trigger that places it
+	checked           bool     // false for the broker's own orders, which ask for no funds
+	gtt               *gtt     // the trigger that places it
+	parent            string   // the first leg of a cover order
+	leg               int      // of an iceberg, from 0
+	tags              []string // the system's
 }
 
 // place checks and books one order.
 func (x *Exchange) place(p placement) (string, *APIError) {
-	a, params := p.account, p.params
-	if p.variety != "regular" {
-		return "", inputError("Invalid `variety`.")
-	}
-	for _, f := range []string{"exchange", "tradingsymbol", "transaction_type", "quantity", "product", "order_type"} {
-		if strings.TrimSpace(params.Get(f)) == "" {
-			return "", missing(f)
-		}
-	}
-	t, e := terms{validity: "DAY"}.read(params)
+	t, l, e := x.read(p)
 	if e != nil {
 		return "", e
 	}
-	if e := t.complete(); e != nil {
-		return "", e
-	}
-	side, product, tag := params.Get("transaction_type"), params.Get("product"), params.Get("tag")
-	if side != "BUY" && side != "SELL" {
-		return "", invalid("transaction_type")
-	}
-	l := x.listings[params.Get("exchange")+":"+params.Get("tradingsymbol")]
-	if l == nil || l.isIndex() || l.expired {
-		return "", inputError(textUnknownInstrumentOwn)
-	}
-	if !slices.Contains(productsOf(l), product) {
-		return "", invalid("product")
-	}
-	if len(tag) > 20 {
-		return "", inputError(textTagOwn)
-	}
-	if !x.isOpen(l) {
-		return "", refuse(http.StatusBadRequest, classOrder, textNoAMO)
-	}
-	buy := side == "BUY"
-	if e := x.check(l, buy, t, false); e != nil {
-		return "", e
-	}
-
-	o := &order{account: a, app: p.app, listing: l, placed: x.now, protection: t.protection}
+	o := &order{account: p.account, app: p.app, listing: l, placed: x.now, protection: t.protection, request: p}
 	if p.gtt != nil {
 		o.gtt, o.silent = p.gtt.id, x.gttSilent
 	}
 	o.row = row{
-		AccountID: a.user, PlacedBy: p.placedBy, Variety: p.variety, OrderTimestamp: stamp(x.now),
-		Exchange: l.Exchange, Tradingsymbol: l.Tradingsymbol, InstrumentToken: l.token,
-		TransactionType: side, Product: product, Meta: emptyObject, Tag: nullable(tag),
+		AccountID: p.account.user, PlacedBy: p.placedBy, Variety: p.variety, OrderTimestamp: stamp(x.now),
+		Exchange: l.Exchange, Tradingsymbol: l.Tradingsymbol, InstrumentToken: l.token, ParentOrderID: nullable(p.parent),
+		TransactionType: p.params.Get("transaction_type"), Product: p.params.Get("product"), Meta: emptyObject, Tag: nullable(p.params.Get("tag")),
 	}
-	if tag != "" {
-		o.addTags(tag)
+	if o.Tag != "" {
+		o.addTags(string(o.Tag))
 	}
-	untraded := t.orderType == "MARKET" && l.ltp == 0
+	o.addTags(p.tags...)
+	if t, e = x.shape(o, t); e != nil {
+		return "", e
+	}
+	if e := x.hours(o); e != nil {
+		return "", e
+	}
+	if e := x.check(l, o.buy(), t, false); e != nil {
+		return "", e
+	}
 	x.take(o, t)
 	o.PendingQuantity = o.Quantity
-
-	var message, raw string
-	if p.checked {
-		e, rawShort := x.checkMoney(o)
-		if e != nil && (a.refusal == RefuseWithError || e.HTTPStatus == http.StatusPreconditionRequired) {
-			return "", e
-		}
-		if e != nil {
-			message, raw = e.Message+" Check the orderbook for open orders.", rawShort
-		}
-	}
-	if untraded {
-		message, raw = textNotTraded, textNotTraded
-	}
-	if p.checked && len(a.rejectNext) > 0 {
-		message, raw, a.rejectNext = a.rejectNext[0], a.rejectNext[0], a.rejectNext[1:]
+	message, raw, e := x.judge(o)
+	if e != nil {
+		return "", e
 	}
 	return x.book(o, message, raw), nil
+}
+
+// read takes the fields of a placement that every variety has.
+func (x *Exchange) read(p placement) (t terms, l *listing, e *APIError) {
+	for _, f := range []string{"exchange", "tradingsymbol", "transaction_type", "quantity", "product", "order_type"} {
+		if strings.TrimSpace(p.params.Get(f)) == "" {
+			return t, nil, missing(f)
+		}
+	}
+	if t, e = (terms{validity: "DAY"}).read(p.params); e != nil {
+		return t, nil, e
+	}
+	if e = t.complete(); e != nil {
+		return t, nil, e
+	}
+	if side := p.params.Get("transaction_type"); side != "BUY" && side != "SELL" {
+		return t, nil, invalid("transaction_type")
+	}
+	l = x.listings[p.params.Get("exchange")+":"+p.params.Get("tradingsymbol")]
+	switch {
+	case l == nil || l.isIndex() || l.expired:
+		return t, nil, inputError(textUnknownInstrumentOwn)
+	case !slices.Contains(productsOf(l), p.params.Get("product")):
+		return t, nil, invalid("product")
+	case len(p.params.Get("tag")) > 20:
+		return t, nil, inputError(textTagOwn)
+	}
+	return t, l, nil
+}
+
+// shape gives the order what its variety asks for.
+func (x *Exchange) shape(o *order, t terms) (terms, *APIError) {
+	switch o.Variety {
+	case "regular":
+		return t, nil
+	case "amo":
+		o.queued = true
+		return t, nil
+	case "iceberg":
+		return o.asIceberg(t)
+	case "co":
+		return o.asCover(t)
+	}
+	return t, inputError("Invalid `variety`.")
+}
+
+// hours asks whether the order may come now: an AMO while its market is shut,
+// any other while it is open. Without Options.Open both always may.
+func (x *Exchange) hours(o *order) *APIError {
+	switch open := x.isOpen(o.listing); {
+	case o.queued && open && x.opts.Open != nil:
+		return inputError(textAMOHoursOwn)
+	case !o.queued && !open && x.opts.ConvertToAMO && o.Variety == "regular":
+		o.Variety, o.queued = "amo", true
+	case !o.queued && !open:
+		return refuse(http.StatusBadRequest, classOrder, textNoAMO)
+	}
+	if o.request.checked && o.Product == "MIS" && o.account.squaredOff {
+		return orderError(textSquaredOffOwn)
+	}
+	return nil
+}
+
+// judge asks funds and holdings, and what tests have said of the next order.
+// A message ends the order REJECTED in the book.
+func (x *Exchange) judge(o *order) (message, raw string, e *APIError) {
+	a := o.account
+	if o.request.checked {
+		short, rawShort := x.checkMoney(o)
+		if short != nil && (a.refusal == RefuseWithError || short.HTTPStatus == http.StatusPreconditionRequired) {
+			return "", "", short
+		}
+		if short != nil {
+			message, raw = short.Message+" Check the orderbook for open orders.", rawShort
+		}
+	}
+	if o.OrderType == "MARKET" && o.listing.ltp == 0 && !o.queued {
+		message, raw = textNotTraded, textNotTraded
+	}
+	if o.request.checked && len(a.rejectNext) > 0 {
+		message, raw, a.rejectNext = a.rejectNext[0], a.rejectNext[0], a.rejectNext[1:]
+	}
+	return message, raw, nil
 }
 
 // productsOf are the products that an instrument can be traded in.
@@ -182,10 +248,20 @@ func (x *Exchange) book(o *order, message, raw string) (orderID string) {
 	x.sequence = append(x.sequence, o)
 	o.account.watched = addListing(o.account.watched, o.listing)
 	x.enterState(o, statusPut)
+	if o.queued && message == "" {
+		x.queue(o)
+		return o.OrderID
+	}
+	x.submit(o, message, raw)
+	return o.OrderID
+}
+
+// submit sends the order on its way to the exchange. A message rejects it.
+func (x *Exchange) submit(o *order, message, raw string) {
 	x.enterState(o, statusValidation)
 	if message != "" {
 		x.close(o, statusRejected, message, raw)
-		return o.OrderID
+		return
 	}
 	x.enterState(o, statusOpenPending)
 	o.listing.live = append(o.listing.live, o)
@@ -201,7 +277,6 @@ func (x *Exchange) book(o *order, message, raw string) (orderID string) {
 	if o.opensAt.IsZero() {
 		x.open(o)
 	}
-	return o.OrderID
 }
 
 // take writes terms into the order's row. A protected market order becomes a
@@ -217,7 +292,7 @@ func (x *Exchange) take(o *order, t terms) {
 		o.Price = 0
 	case "MARKET":
 		o.TriggerPrice, o.Price = 0, 0
-		if o.listing.ltp > 0 {
+		if o.listing.ltp > 0 && !o.queued {
 			o.toMarket()
 		}
 	}
@@ -242,5 +317,7 @@ func (x *Exchange) open(o *order) {
 	}
 	x.enterState(o, statusOpen)
 	x.push(o, statusOpen, false)
-	x.match(o, true)
+	if x.isOpen(o.listing) { // what is released before the open waits for the first tick
+		x.match(o, true)
+	}
 }

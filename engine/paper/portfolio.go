@@ -3,6 +3,16 @@ package paper
 // ProfileJSON is the answer of GET /user/profile.
 func (x *Exchange) ProfileJSON(user string) []byte { return success(profileOf(user)) }
 
+// FullProfileJSON is the answer of GET /user/profile/full.
+func (x *Exchange) FullProfileJSON(user string) []byte {
+	p := profileOf(user)
+	return success(map[string]any{"user_id": p.UserID, "user_type": p.UserType, "email": p.Email, "user_name": p.UserName,
+		"user_shortname": p.UserShortname, "broker": p.Broker, "exchanges": p.Exchanges, "products": p.Products, "order_types": p.OrderTypes,
+		"avatar_url": p.AvatarURL, "twofa_type": "totp", "phone": "*0000", "bank_accounts": []any{}, "dp_ids": []string{}, "pan": "*0000",
+		"tags": []string{}, "password_timestamp": nil, "twofa_timestamp": nil,
+		"meta": map[string]any{"poa": "physical", "silo": "", "account_blocks": []string{}}})
+}
+
 // profile is the user part of /user/profile and /session/token.
 type profile struct {
 	UserID        string            `json:"user_id"`
@@ -122,7 +132,7 @@ func (x *Exchange) HoldingsJSON(user string) []byte {
 			used := min(max(-a.net(l, "CNC"), 0), h.quantity)
 			rows = append(rows, holdingRow{
 				Tradingsymbol: l.Tradingsymbol, Exchange: l.Exchange, InstrumentToken: l.token, Product: "CNC",
-				Quantity: h.quantity, UsedQuantity: used, T1Quantity: h.t1, RealisedQuantity: h.quantity,
+				Quantity: h.quantity, UsedQuantity: used, T1Quantity: h.t1, RealisedQuantity: h.quantity, AuthorisedQuantity: h.authorised,
 				OpeningQuantity: h.quantity + h.t1, AveragePrice: h.average, LastPrice: l.ltp, ClosePrice: l.close,
 				PnL: (l.ltp - h.average).times(h.quantity + h.t1), DayChange: l.ltp - l.close,
 				MTF: map[string]int{"quantity": 0, "used_quantity": 0, "average_price": 0, "value": 0, "initial_margin": 0},

@@ -135,6 +135,7 @@ func (p *Postbacks) run(q chan Push) {
 			held = nil
 		case push := <-q:
 			d := p.options.Injector.Postback()
+			push.forged = d.Forged
 			switch {
 			case d.Lost:
 				p.count(func(s *PostbackStats) { s.Lost++ })

@@ -18,6 +18,31 @@ type Quote struct {
 	buyQuantity, sellQuantity    int
 	ltp, open, high, low, closed amount
 	index                        bool
+	bids, asks                   depth
+}
+
+// depth is the five best prices of one side, from the orders that rest here.
+type depth [5]level
+
+type level struct {
+	Price    amount `json:"price"`
+	Quantity int    `json:"quantity"`
+	Orders   int    `json:"orders"`
+}
+
+// add counts an order in; better tells which of two prices comes first.
+func (d *depth) add(price amount, quantity int, better func(a, b amount) bool) {
+	for i := range d {
+		switch {
+		case d[i].Price == price:
+			d[i].Quantity, d[i].Orders = d[i].Quantity+quantity, d[i].Orders+1
+			return
+		case d[i].Orders == 0 || better(price, d[i].Price):
+			copy(d[i+1:], d[i:])
+			d[i] = level{price, quantity, 1}
+			return
+		}
+	}
 }
 
 func (l *listing) quote() Quote {
@@ -34,8 +59,10 @@ func (l *listing) quote() Quote {
 		}
 		if o.buy() {
 			q.buyQuantity += o.remaining()
+			q.bids.add(o.Price, o.remaining(), func(a, b amount) bool { return a > b })
 		} else {
 			q.sellQuantity += o.remaining()
+			q.asks.add(o.Price, o.remaining(), func(a, b amount) bool { return a < b })
 		}
 	}
 	return q
@@ -75,7 +102,7 @@ const (
 	packetFull       = 184
 )
 
-// packet is the binary tick of §2.3 in the mode ltp, quote or full; depth is zero.
+// packet is the binary tick of §2.3 in the mode ltp, quote or full.
 func (q Quote) packet(mode string) []byte {
 	put := binary.BigEndian.AppendUint32
 	b := put(nil, q.InstrumentToken)
@@ -106,7 +133,14 @@ func (q Quote) packet(mode string) []byte {
 	b = put(b, epoch(q.LastTrade))
 	b = append(b, make([]byte, 12)...) // open interest, its high and low
 	b = put(b, epoch(q.At))
-	return append(b, make([]byte, packetFull-64)...) // depth
+	for _, side := range []depth{q.bids, q.asks} {
+		for _, at := range side {
+			b = put(put(b, uint32(at.Quantity)), q.wire(at.Price))
+			b = binary.BigEndian.AppendUint16(b, uint16(at.Orders))
+			b = append(b, 0, 0)
+		}
+	}
+	return b
 }
 
 func epoch(t time.Time) uint32 {

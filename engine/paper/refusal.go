@@ -62,6 +62,11 @@ const (
 	textTriggerSellLTP   = "Trigger price for stoploss sell orders should be lower than the last traded price"
 	textTriggerHigher    = "Trigger price can't be higher than price"
 	textTriggerLesser    = "Trigger price can't be lesser than price"
+	textFunds            = "Insufficient funds. Required margin is %s but available margin is %s."
+	textLot              = "Quantity should be in multiples of lot size %d"
+	textTickTrigger      = "Tick size for this script is %s. Kindly enter trigger price in the multiple of tick size for this script"
+	textPriceProtection  = "The order was cancelled by the exchange because the price is outside the current allowed limit price protection range."
+	textTimedOut         = "request %s timed out"
 	textNotTraded        = "17181 : Contract not traded. Market order not allowed"
 
 	textGTTFirst = "Trigger cannot be created with the first trigger price more than the last price."
@@ -73,6 +78,12 @@ const (
 	textGTTCapOwn     = "Maximum allowed active GTTs exceeded (%d)."
 	textUnknownGTTOwn = "Couldn't find that trigger `id`."
 	textGTTEndedOwn   = "The trigger is %s and can't be changed."
+
+	textAMOHoursOwn   = "After market orders are taken only while the market is closed."
+	textSquaredOffOwn = "MIS orders are not taken after the intraday square-off."
+	textConvertOwn    = "Only %d can be converted."
+	textNamesOwn      = "At most %d instruments can be asked for at once."
+	textSlicesOwn     = "An order can be sliced into at most %d."
 
 	textUnknownInstrumentOwn = "The instrument you are placing an order for has either expired or does not exist."
 	textStopMarketOptionsOwn = "SL-M orders are not available for options. Please use SL with a limit price."

@@ -23,7 +23,7 @@ func (s *Server) routes() {
 		return orderReply(id), e
 	})
 	on("DELETE /orders/{variety}/{order_id}", "cancel", func(c call) ([]byte, *APIError) {
-		id, e := x.Cancel(c.user, c.PathValue("variety"), c.PathValue("order_id"))
+		id, e := x.CancelLeg(c.user, c.PathValue("variety"), c.PathValue("order_id"), c.params().Get("parent_order_id"))
 		return orderReply(id), e
 	})
 	on("GET /orders", "book", func(c call) ([]byte, *APIError) { return x.ReadBook(c.user, c.verdict.Reading(x.Now())), nil })
@@ -36,15 +36,24 @@ func (s *Server) routes() {
 	on("GET /trades", "read", func(c call) ([]byte, *APIError) { return x.TradesJSON(c.user, "") })
 	s.gttRoutes(on)
 	on("GET /portfolio/positions", "read", bytesOf(x.PositionsJSON))
+	on("PUT /portfolio/positions", "convert", func(c call) ([]byte, *APIError) {
+		return success(true), x.Convert(c.user, c.params())
+	})
+	on("POST /margins/orders", "read", func(c call) ([]byte, *APIError) { return x.orderMargins(c.Body) })
+	on("POST /margins/basket", "read", func(c call) ([]byte, *APIError) {
+		return x.basketMargins(c.user, c.Body, c.URL.Query().Get("consider_positions") == "true")
+	})
+	on("POST /charges/orders", "read", func(c call) ([]byte, *APIError) { return x.orderCharges(c.Body) })
+	on("GET /user/profile/full", "read", bytesOf(x.FullProfileJSON))
 	on("GET /portfolio/holdings", "read", bytesOf(x.HoldingsJSON))
 	on("GET /user/profile", "read", bytesOf(x.ProfileJSON))
 	on("GET /user/margins", "read", func(c call) ([]byte, *APIError) { return x.MarginsJSON(c.user, "") })
 	on("GET /user/margins/{segment}", "read", func(c call) ([]byte, *APIError) { return x.MarginsJSON(c.user, c.PathValue("segment")) })
-	on("GET /quote", "read", s.quotes(fullQuote))
-	on("GET /quote/ltp", "read", s.quotes(func(q Quote) any {
+	on("GET /quote", "read", s.quotes(500, fullQuote))
+	on("GET /quote/ltp", "read", s.quotes(1000, func(q Quote) any {
 		return map[string]any{"instrument_token": q.InstrumentToken, "last_price": q.ltp}
 	}))
-	on("GET /quote/ohlc", "read", s.quotes(func(q Quote) any {
+	on("GET /quote/ohlc", "read", s.quotes(1000, func(q Quote) any {
 		return map[string]any{"instrument_token": q.InstrumentToken, "last_price": q.ltp, "ohlc": q.ohlc()}
 	}))
 
@@ -100,11 +109,57 @@ func orderReply(id string) []byte {
 }
 
 func (s *Server) place(c call) ([]byte, *APIError) {
-	id, e := s.exchange.PlaceVia(c.user, c.apiKey, c.PathValue("variety"), c.params())
+	placed, e := s.exchange.PlaceWhole(c.user, c.apiKey, c.PathValue("variety"), c.params())
 	if e == nil && s.options.OnAccepted != nil {
-		s.options.OnAccepted(c.user, id, c.params().Get("tag"))
+		s.options.OnAccepted(c.user, placed.OrderID, c.params().Get("tag"))
 	}
-	return orderReply(id), e
+	if placed.Slices == nil {
+		return orderReply(placed.OrderID), e
+	}
+	return s.sliceReply(placed), e
+}
+
+// sliceReply is the answer to autoslice: the clients' form of order_id and
+// children, or the pages' bare list (§3.10).
+func (s *Server) sliceReply(placed Placed) []byte {
+	type problem struct {
+		Code      int     `json:"code"`
+		ErrorType string  `json:"error_type"`
+		Message   string  `json:"message"`
+		Data      *string `json:"data"`
+	}
+	type child struct {
+		OrderID string   `json:"order_id,omitempty"`
+		Error   *problem `json:"error,omitempty"`
+	}
+	var children []child
+	for _, p := range placed.Slices {
+		c := child{OrderID: p.OrderID}
+		if p.Error != nil {
+			c.Error = &problem{Code: p.Error.HTTPStatus, ErrorType: p.Error.ErrorType, Message: p.Error.Message}
+		}
+		children = append(children, c)
+	}
+	if s.exchange.flatAutoslice() {
+		return success(children)
+	}
+	return success(struct {
+		OrderID  string  `json:"order_id"`
+		Children []child `json:"children"`
+	}{placed.OrderID, children})
+}
+
+func (x *Exchange) flatAutoslice() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.opts.FlatAutoslice
+}
+
+// SetFlatAutoslice changes Options.FlatAutoslice.
+func (x *Exchange) SetFlatAutoslice(flat bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.opts.FlatAutoslice = flat
 }
 
 // Now is the exchange's time, which never falls.
@@ -115,11 +170,15 @@ func (x *Exchange) Now() time.Time {
 }
 
 // quotes answers for the instruments named by i=EXCHANGE:SYMBOL; unknown ones
-// are left out. A Personal app has no quotes (§5.3).
-func (s *Server) quotes(render func(Quote) any) handler {
+// are left out, more than most are refused (§3.9). A Personal app has no
+// quotes (§5.3).
+func (s *Server) quotes(most int, render func(Quote) any) handler {
 	return func(c call) ([]byte, *APIError) {
 		if s.exchange.personal(c.apiKey) {
 			return nil, refuse(http.StatusForbidden, classPermission, textInsufficient)
+		}
+		if len(c.Form["i"]) > most {
+			return nil, inputError(textNamesOwn, most)
 		}
 		data := map[string]any{}
 		for _, name := range c.Form["i"] {
@@ -143,18 +202,13 @@ func (q Quote) ohlc() map[string]amount {
 }
 
 func fullQuote(q Quote) any {
-	type level struct {
-		Price    amount `json:"price"`
-		Quantity int    `json:"quantity"`
-		Orders   int    `json:"orders"`
-	}
 	return map[string]any{
 		"instrument_token": q.InstrumentToken, "timestamp": stamp(q.At), "last_trade_time": stamp(q.LastTrade),
 		"last_price": q.ltp, "last_quantity": q.LastQuantity, "average_price": q.ltp, "volume": q.Volume,
 		"buy_quantity": q.buyQuantity, "sell_quantity": q.sellQuantity, "ohlc": q.ohlc(), "net_change": q.ltp - q.closed,
 		"oi": 0, "oi_day_high": 0, "oi_day_low": 0,
 		"lower_circuit_limit": amountOf(q.LowerCircuit), "upper_circuit_limit": amountOf(q.UpperCircuit),
-		"depth": map[string][5]level{"buy": {}, "sell": {}},
+		"depth": map[string]depth{"buy": q.bids, "sell": q.asks},
 	}
 }
 

@@ -102,7 +102,7 @@ func (s *Server) authorized(point string, h handler) http.HandlerFunc {
 			answer(w, nil, wrongToken())
 			return
 		}
-		if !s.exchange.allowRequest(apiKey) {
+		if !s.exchange.allowRequest(apiKey, strings.HasPrefix(r.URL.Path, "/quote")) {
 			answer(w, nil, refuse(http.StatusTooManyRequests, classNetwork, textTooMany))
 			return
 		}

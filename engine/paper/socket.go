@@ -26,6 +26,7 @@ type frame struct {
 // socket is one WebSocket connection.
 type socket struct {
 	user   string
+	apiKey string
 	out    chan frame
 	cancel context.CancelFunc
 
@@ -59,9 +60,9 @@ func (s *Server) socket(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
 	defer cancel()
-	k := &socket{user: user, out: make(chan frame, socketQueueMax), cancel: cancel, modes: map[uint32]string{}}
-	if !s.add(k) { // before the upgrade is answered: a client that knows it is connected misses nothing
-		w.WriteHeader(http.StatusServiceUnavailable)
+	k := &socket{user: user, apiKey: q.Get("api_key"), out: make(chan frame, socketQueueMax), cancel: cancel, modes: map[uint32]string{}}
+	if e := s.add(k); e != nil { // before the upgrade is answered: a client that knows it is connected misses nothing
+		answer(w, nil, e)
 		return
 	}
 	defer s.remove(k)
@@ -82,16 +83,26 @@ func (s *Server) socket(w http.ResponseWriter, r *http.Request) {
 	<-reading
 }
 
-// add lists a socket, unless the server is closing.
-func (s *Server) add(k *socket) bool {
+// add lists a socket, unless the server is closing or the app has its three.
+func (s *Server) add(k *socket) *APIError {
+	limit := s.exchange.opts.Limits.Sockets
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return false
+		return refuse(http.StatusServiceUnavailable, classNetwork, textOMS)
+	}
+	same := 0
+	for other := range s.sockets {
+		if other.apiKey == k.apiKey {
+			same++
+		}
+	}
+	if limit > 0 && same >= limit {
+		return refuse(http.StatusTooManyRequests, classNetwork, textTooMany)
 	}
 	s.sockets[k] = struct{}{}
 	s.wg.Add(1)
-	return true
+	return nil
 }
 
 func (s *Server) remove(k *socket) {
@@ -219,6 +230,18 @@ func (s *Server) quote(q Quote) {
 	for k := range s.sockets {
 		if mode := k.mode(q.InstrumentToken); mode != "" {
 			k.send(frame{binary: true, body: ticks(q.packet(mode))})
+		}
+	}
+}
+
+// Broadcast sends every socket of a user a text frame that is no order:
+// message, which the broker shows to people, or error (§2.2).
+func (s *Server) Broadcast(user, kind, text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for k := range s.sockets {
+		if k.user == user {
+			k.send(frame{body: encode(map[string]string{"type": kind, "data": text})})
 		}
 	}
 }

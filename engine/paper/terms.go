@@ -18,6 +18,16 @@ type terms struct {
 	protection          float64 // percent; -1 automatic; 0 none
 }
 
+// terms are those the order has now.
+func (o *order) terms() terms {
+	t := terms{orderType: o.OrderType, validity: o.Validity, ttl: o.ValidityTTL, quantity: o.Quantity,
+		disclosed: o.DisclosedQuantity, price: o.Price, trigger: o.TriggerPrice}
+	if o.OrderType == "SL-M" || o.queued || o.Variety == "amo" {
+		t.protection = o.protection
+	}
+	return t
+}
+
 // read overlays what params hold; what is absent stays. A zero counts as
 // absent, since the official client cannot send one (§8.2).
 func (t terms) read(params url.Values) (terms, *APIError) {
@@ -97,7 +107,7 @@ func (t terms) complete() *APIError {
 // stop whose trigger was hit is checked by its price alone.
 func (x *Exchange) check(l *listing, buy bool, t terms, triggered bool) *APIError {
 	if t.quantity%l.LotSize != 0 {
-		return inputError("Quantity should be in multiples of lot size %d", l.LotSize)
+		return inputError(textLot, l.LotSize)
 	}
 	if l.FreezeQuantity > 0 && t.quantity > l.FreezeQuantity {
 		return inputError("Quantity %d is more than the freeze quantity limit of %d for this instrument.", t.quantity, l.FreezeQuantity)
@@ -122,7 +132,7 @@ func (x *Exchange) check(l *listing, buy bool, t terms, triggered bool) *APIErro
 		return inputError("Tick size for this script is %s. Kindly enter price in the multiple of tick size for this script", l.tick.fixed())
 	}
 	if stop && (t.triggerFine || t.trigger%l.tick != 0) {
-		return inputError("Tick size for this script is %s. Kindly enter trigger price in the multiple of tick size for this script", l.tick.fixed())
+		return inputError(textTickTrigger, l.tick.fixed())
 	}
 	if stop {
 		if e := checkTrigger(l, buy, t); e != nil {
@@ -196,18 +206,23 @@ func automaticBand(l *listing) float64 {
 // percent (§3.7): LTP×(1±band), rounded to the tick towards the LTP and kept
 // within the circuit band.
 func protect(l *listing, buy bool, protection float64) (limit amount, percent float64) {
+	return protectAt(l, buy, protection, l.ltp)
+}
+
+// protectAt is protect at another price than the LTP.
+func protectAt(l *listing, buy bool, protection float64, price amount) (limit amount, percent float64) {
 	percent = protection
 	if percent == -1 {
 		percent = automaticBand(l)
 	}
-	room := amount(math.Round(float64(l.ltp) * percent / 100))
+	room := amount(math.Round(float64(price) * percent / 100))
 	if buy {
-		limit = max((l.ltp + room).floorTick(l.tick), l.ltp)
+		limit = max((price + room).floorTick(l.tick), price)
 		if l.upper > 0 {
 			limit = min(limit, l.upper)
 		}
 		return limit, percent
 	}
-	limit = max(min((l.ltp-room).ceilTick(l.tick), l.ltp), l.tick)
+	limit = max(min((price-room).ceilTick(l.tick), price), l.tick)
 	return max(limit, l.lower), percent
 }
