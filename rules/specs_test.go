@@ -23,7 +23,7 @@ func testSpecs() []Spec {
 		}, Results: []Param{{Name: "order_id", Type: ParamText}}},
 		{Name: "cancel_siblings", On: UnitGroup, Params: []Param{{Name: "roles", Type: ParamRoleList}}},
 		{Name: "cancel_order", On: UnitOrder},
-		{Name: "exit_position", On: UnitPosition, Params: []Param{{Name: "quantity", Type: ParamQuantity, Later: []string{""}}}},
+		{Name: "exit_position", On: UnitPosition, Params: []Param{{Name: "quantity", Type: ParamQuantity}}},
 		{Name: "telegram", Short: "text", Params: []Param{
 			{Name: "to", Type: ParamName},
 			{Name: "text", Type: ParamText, Required: true},

@@ -56,6 +56,20 @@ const (
     then:
       - exit_position: {}
 `
+	parts = `
+  - name: part
+    on: { schedule: "*/2 * * * *" }
+    then:
+      - exit_position: { quantity: "ceil(abs(position.quantity) / 2 / instrument.lot_size) * instrument.lot_size" }
+        of: account
+        where: group.covered_quantity > 0
+  - name: some
+    on: cancelled
+    when: order.role == "entry" and group.open_quantity > 0
+    then:
+      - exit_position: { quantity: instrument.lot_size }
+      - telegram: "part of ${order.tradingsymbol}: ${action.quantity}"
+`
 	again = `
   - name: again
     on: flat
@@ -137,6 +151,9 @@ var kinds = []kind{
 	{rules: stop + target + again, wants: Wants{Targets: true, Replace: true}, people: People{Shorts: true}},
 	{rules: stop + target + sweep, wants: Wants{Replace: true}, people: People{Hands: true}},
 	{rules: stop + ownTarget, wants: Wants{Replace: true}, people: People{Hands: true}},
+	{rules: stop + target + parts, wants: Wants{Targets: true, Replace: true}},
+	{rules: perFill + parts, wants: Wants{Replace: true}, people: People{Hands: true, Shorts: true}},
+	{rules: leave + parts, people: People{Touch: true}, refuse: true},
 	{rules: stop + target, dryRun: true, people: People{Hands: true, Shorts: true}},
 }
 

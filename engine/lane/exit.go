@@ -1,7 +1,6 @@
 package lane
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -18,7 +17,7 @@ const (
 )
 
 // wishExit asks for the position to be flat.
-func (l *Lane) wishExit(run *run, at site, rule *rules.Rule, step *rules.Step, a *actions.Action, dry bool) {
+func (l *Lane) wishExit(run *run, at site, rule *rules.Rule, step *rules.Step, a *actions.Action, args rules.Args, dry bool) {
 	key := at.Key
 	if key.Tradingsymbol == "" {
 		l.failAction(a, &actions.Error{Class: actions.ClassRefused, Op: a.Type, Message: "the event has no position"})
@@ -49,12 +48,22 @@ func (l *Lane) wishExit(run *run, at site, rule *rules.Rule, step *rules.Step, a
 		l.setAction(a, actions.Skipped, actions.WhyFlat)
 		return
 	}
-	if dry && l.o.Mode != DryRun {
-		l.planOnce(a, actions.Params{Exchange: key.Exchange, Tradingsymbol: key.Tradingsymbol, Product: key.Product,
-			TransactionType: side, Quantity: open, OrderType: "MARKET", MarketProtection: -1, Validity: "DAY"})
+	part, bad := l.partFits(key, open, args)
+	if bad != nil {
+		l.failAction(a, bad)
 		return
 	}
-	s := l.openExit(key, groups, a.ID, rule.Name, run.Stands)
+	quantity := open
+	if part > 0 {
+		quantity = part
+	}
+	l.echo(a, map[string]any{"quantity": int(quantity)})
+	if dry && l.o.Mode != DryRun {
+		l.planOnce(a, actions.Params{Exchange: key.Exchange, Tradingsymbol: key.Tradingsymbol, Product: key.Product,
+			TransactionType: side, Quantity: quantity, OrderType: "MARKET", MarketProtection: -1, Validity: "DAY"})
+		return
+	}
+	s := l.openExit(key, groups, part, a.ID, rule.Name, run.Stands)
 	a.Slot = s.ID
 	l.changeAction(a, actions.Waiting, actions.WhyConfirm)
 }
@@ -92,19 +101,20 @@ func (l *Lane) winningSide(run *run) bool {
 	return false
 }
 
-// openExit is the one exit slot of a position: asked for again, it is the same.
-func (l *Lane) openExit(k order.Key, groups []string, owner, rule string, stands actions.Standing) *slot {
-	id := fmt.Sprintf("exit %s %s", k.Instrument(), k.Product)
+// openExit is the one exit slot of a position: asked for again, it is the same. quantity 0 is all of the groups.
+func (l *Lane) openExit(k order.Key, groups []string, quantity int64, owner, rule string, stands actions.Standing) *slot {
+	id := exitID(k)
 	s, ok := l.slots[id]
 	if !ok {
 		s = &slot{ID: id, Kind: actions.SlotExit, Key: k}
 		l.addSlot(s)
 	}
-	w := &wish{Stands: stands}
-	if s.Active {
-		w.Groups = slices.Clone(s.Groups)
-	} else {
+	w := &wish{Stands: stands, Quantity: quantity, Confirmed: l.stands(stands), Before: s.Wish}
+	switch {
+	case !s.Active:
 		s.Blocked = ""
+	case s.Goal == 0:
+		w.Groups = slices.Clone(s.Groups)
 	}
 	for _, g := range groups {
 		if !slices.Contains(w.Groups, g) {
@@ -120,10 +130,10 @@ func (l *Lane) openExit(k order.Key, groups []string, owner, rule string, stands
 	return s
 }
 
-// exiting says whether the position's exit has taken the group's orders over.
+// exiting says whether an exit of the whole position has taken the group's orders over.
 func (l *Lane) exiting(k order.Key, group string) bool {
-	s, ok := l.slots[fmt.Sprintf("exit %s %s", k.Instrument(), k.Product)]
-	return ok && s.Active && slices.Contains(s.Groups, group)
+	s, ok := l.slots[exitID(k)]
+	return ok && s.Active && s.Goal == 0 && slices.Contains(s.Groups, group)
 }
 
 // exitSteps bring the position to flat: live stops become exits (one order, never two, never none), every other
@@ -134,6 +144,9 @@ func (l *Lane) exitSteps(s *slot) []step {
 	}
 	if !s.Active {
 		return nil
+	}
+	if s.Goal > 0 {
+		return l.partSteps(s)
 	}
 	h := l.book.Holding(order.Confirmed, s.Key)
 	var open, standing int64
@@ -196,12 +209,7 @@ func (l *Lane) turnExits(s *slot, g *order.Group) (steps []step, standing int64)
 			continue
 		}
 		if !so.Exit || seen.Row.Status == order.StatusTriggerPending || l.hangs(so, seen) { // turned is what the row shows, not what was asked
-			p := so.Sent
-			p.Exchange, p.Tradingsymbol, p.Product, p.TransactionType = s.Key.Exchange, s.Key.Tradingsymbol, s.Key.Product, g.ExitSide()
-			p.Quantity = seen.Row.FilledQuantity + min(remaining, left)
-			p.OrderType, p.Price, p.TriggerPrice, p.MarketProtection, p.Tag = "MARKET", 0, 0, -1, ""
-			p.Validity = "DAY"
-			steps = append(steps, step{method: actions.Modify, orderID: c.OrderID, params: p, variety: variety(&seen.Row), priority: actions.PriorityExit})
+			steps = append(steps, l.turned(s, g, so, seen, min(remaining, left)))
 		}
 		left -= min(remaining, left)
 	}
@@ -211,6 +219,16 @@ func (l *Lane) turnExits(s *slot, g *order.Group) (steps []step, standing int64)
 		}
 	}
 	return steps, standing
+}
+
+// turned is a live stop as the protected MARKET of a quantity.
+func (l *Lane) turned(s *slot, g *order.Group, so *slotOrder, seen *order.Seen, quantity int64) step {
+	p := so.Sent
+	p.Exchange, p.Tradingsymbol, p.Product, p.TransactionType = s.Key.Exchange, s.Key.Tradingsymbol, s.Key.Product, g.ExitSide()
+	p.Quantity = seen.Row.FilledQuantity + quantity
+	p.OrderType, p.Price, p.TriggerPrice, p.MarketProtection, p.Tag = "MARKET", 0, 0, -1, ""
+	p.Validity = "DAY"
+	return step{method: actions.Modify, orderID: so.OrderID, params: p, variety: variety(&seen.Row), priority: actions.PriorityExit}
 }
 
 // hangs says whether an exit's remainder waits as a LIMIT and it is time to price it again.
@@ -263,6 +281,7 @@ func (l *Lane) closeExit(s *slot) {
 	}
 	s.Active, s.Blocked, s.Surplus = false, "", 0
 	l.touchSlot(s)
+	l.wakeSlots(s.Key)
 	for _, other := range l.slotsAt(s.Key) { // should a group open again, its stop is asked for again, though it was refused before
 		if other.Kind == actions.SlotStop && other.Blocked != "" && slices.Contains(s.Groups, other.Group) {
 			other.Blocked = ""
@@ -277,6 +296,9 @@ func (l *Lane) exitRefused(s *slot, r *actions.Request, e *actions.Error) {
 	if r.Call.Method == actions.Modify {
 		if owner, turned := l.slotOf(r.Call.OrderID); turned != nil {
 			turned.Stubborn = true
+			if o, ok := l.book.Order(turned.OrderID); ok && s.Goal > 0 && o.Seen(order.Confirmed).Row.Status == order.StatusTriggerPending {
+				turned.Exit, turned.Turned = false, time.Time{} // it is the stop that it was
+			}
 			s.Blocked = ""
 			l.touchSlot(owner)
 		}
@@ -288,6 +310,7 @@ func (l *Lane) exitRefused(s *slot, r *actions.Request, e *actions.Error) {
 		return
 	}
 	s.Active = false
+	l.wakeSlots(s.Key) // what it took is covered again
 	if a := l.actions[s.Owner]; a != nil && !a.State.Final() {
 		l.failAction(a, e)
 		return
@@ -307,6 +330,8 @@ func (l *Lane) exitState(s *slot) (actions.State, string) {
 		return actions.Done, ""
 	case l.o.Mode == DryRun || slices.ContainsFunc(s.Orders, func(so slotOrder) bool { return so.Planned && !so.Ended }):
 		return actions.Planned, ""
+	case s.Goal > 0 && l.liveQuantity(s)+l.flyingPlacement(s) == 0 && !l.turning(s):
+		return actions.Waiting, actions.WhySlot // stops make room first
 	case l.exitSeen(s):
 		return actions.Accepted, ""
 	default:

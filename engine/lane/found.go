@@ -70,6 +70,9 @@ func (l *Lane) takeStray(s *slot, o *order.Order) bool {
 				Call: actions.Call{Method: actions.Place, Variety: variety(row), Params: p}, Priority: priorityOf(s), Created: l.meta.Now, Ended: l.meta.Now}
 			l.requests[id] = r
 			s.Orders = append(s.Orders, slotOrder{Slice: slice, Gen: gen, Request: id, OrderID: o.ID, Sent: p, Ended: o.Seen(order.Confirmed).Terminal()})
+			if s.Kind == actions.SlotExit && !s.Over {
+				s.Found += row.FilledQuantity
+			}
 			l.touchSlot(s)
 			l.set(r, actions.Accepted, "")
 			l.tie(o)

@@ -17,7 +17,7 @@ func (l *Lane) keepSteps(s *slot) []step {
 		return l.cancels(s, l.liveOrders(s))
 	}
 	want := l.wanted(s, g)
-	orders := l.liveOrders(s)
+	orders := l.keptOrders(s)
 	if steps, takes := l.unfilled(s, g, orders); takes {
 		return steps
 	}
@@ -155,10 +155,10 @@ func (l *Lane) wanted(s *slot, g *order.Group) int64 {
 	return open
 }
 
-// shareOf is the open quantity that is the slot's to cover: the group's, less what adopted exits take; with
+// shareOf is the open quantity that is the slot's to cover: the group's, less what adopted exits and a part exit take; with
 // per: fill that fill's own, and never more than is open: shares add up what was claimed.
 func (l *Lane) shareOf(s *slot, g *order.Group) int64 {
-	left := g.Open() - g.Adopted()
+	left := g.Open() - g.Adopted() - l.exitTake(g)
 	if s.Part == 0 {
 		return left
 	}
@@ -216,7 +216,7 @@ func (l *Lane) stopReady(s *slot) bool {
 	if !ok || !stop.Active || stop.Left != "" {
 		return true
 	}
-	orders := l.liveOrders(stop)
+	orders := l.keptOrders(stop)
 	for _, o := range orders {
 		if st := o.o.Seen(order.Confirmed).Row.Status; st == order.StatusOpen {
 			return false

@@ -82,7 +82,7 @@ func (l *Lane) stopTriggered(g *order.Group) bool {
 		if s.Kind != actions.SlotStop || s.Group != g.ID {
 			continue
 		}
-		for _, o := range l.liveOrders(s) {
+		for _, o := range l.keptOrders(s) {
 			if o.o.Seen(order.Confirmed).Row.Status == order.StatusOpen {
 				return true
 			}

@@ -23,7 +23,7 @@ func (l *Lane) noteEnded(s *slot) {
 		if seen.Terminal() {
 			so.Ended = true
 			l.touchSlot(s)
-			if s.Kind != actions.SlotExit && seen.Row.Status == order.StatusCancelled && so.Cancels == 0 && !l.cancelSent(so.OrderID) {
+			if s.Kind != actions.SlotExit && seen.Row.Status == order.StatusCancelled && so.Cancels == 0 && !l.cancelSent(so.OrderID) && !(so.Exit && l.partExit(s.Key) != nil) {
 				l.lostOrder(s, o)
 			}
 			continue
@@ -113,6 +113,6 @@ func (l *Lane) lostOrder(s *slot, o *order.Order) {
 	case s.Kind == actions.SlotTarget:
 		s.Left = "the exchange"
 	default:
-		l.openExit(s.Key, []string{s.Group}, s.Owner, s.Rule, actions.Standing{})
+		l.openExit(s.Key, []string{s.Group}, 0, s.Owner, s.Rule, actions.Standing{})
 	}
 }

@@ -116,6 +116,8 @@ func (l *Lane) mayRetry(r *actions.Request) string {
 			return "the exit is under way already"
 		case s.Over && h.Surplus == 0, !s.Over && !slices.ContainsFunc(h.Groups, func(g *order.Group) bool { return g.Open() > 0 }):
 			return "the position is flat"
+		case s.Goal > 0 && l.exitLeft(s) == 0:
+			return "what it was to sell is sold"
 		}
 		return ""
 	}
@@ -236,8 +238,8 @@ func (l *Lane) newGeneration(r *actions.Request) {
 	switch {
 	case s.Over:
 		s.Active = true
-	case s.Kind == actions.SlotExit:
-		l.openExit(s.Key, s.Groups, s.Owner, s.Rule, actions.Standing{})
+	case s.Kind == actions.SlotExit && (s.Goal == 0 || l.exitLeft(s) > 0):
+		l.openExit(s.Key, s.Groups, min(s.Goal, l.exitLeft(s)), s.Owner, s.Rule, actions.Standing{})
 	}
 }
 

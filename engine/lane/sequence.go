@@ -187,7 +187,7 @@ func (l *Lane) begin(run *run, rule *rules.Rule, step *rules.Step, a *actions.Ac
 	case "place_target":
 		l.wishTarget(run, s, rule, a, args, dry)
 	case "exit_position":
-		l.wishExit(run, s, rule, step, a, dry)
+		l.wishExit(run, s, rule, step, a, args, dry)
 	case "cancel_order":
 		l.cancelOrders(run, a, []string{s.OrderID}, dry)
 	case "cancel_siblings":

@@ -182,7 +182,7 @@ func (l *Lane) beyondMarket(s *slot) {
 	if g == nil || !l.losingSide(s, g) {
 		return
 	}
-	l.openExit(s.Key, []string{s.Group}, s.Owner, s.Rule, actions.Standing{})
+	l.openExit(s.Key, []string{s.Group}, 0, s.Owner, s.Rule, actions.Standing{})
 }
 
 // hasOnError says whether the rule of an action under way answers its failure itself: that replaces the default exit.

@@ -42,6 +42,9 @@ type slot struct {
 	Groups  []string         `json:"groups,omitempty"`  // of an exit: the groups that it closes
 	Over    bool             `json:"over,omitempty"`    // an exit of what was exited beyond the position
 	Surplus int64            `json:"surplus,omitempty"` // of it: what was told last, and what is left of that
+	Goal    int64            `json:"goal,omitempty"`    // of an exit: how much it sells; 0: all
+	Base    int64            `json:"base,omitempty"`    // and what was exited of its groups when that began
+	Found   int64            `json:"found,omitempty"`   // and what an earlier journal's orders for it had sold already
 
 	Wish       *wish       `json:"wish,omitempty"` // written on a claim that the book has not confirmed yet
 	Active     bool        `json:"active"`
@@ -77,7 +80,8 @@ type wish struct {
 	OrderType string           `json:"order_type,omitempty"`
 	Price     order.Price      `json:"price,omitempty"`
 	Most      int64            `json:"most,omitempty"`
-	Keep      bool             `json:"keep,omitempty"` // the values stay as they are
+	Quantity  int64            `json:"quantity,omitempty"` // of an exit; 0: all
+	Keep      bool             `json:"keep,omitempty"`     // the values stay as they are
 	Groups    []string         `json:"groups,omitempty"`
 	Before    *wish            `json:"before,omitempty"` // the one before, not taken yet: a claim that turns out wrong takes away no true one
 }

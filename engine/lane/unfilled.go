@@ -47,7 +47,7 @@ func (l *Lane) unfilled(s *slot, g *order.Group, orders []live) (steps []step, t
 		if s.IfUnfilled == "exit" || o.Reprices >= repricesMost || st.mark() == s.Blocked || o.Mods >= modificationsMost {
 			l.say("unfilled "+o.OrderID, fmt.Sprintf("STOP NOT FILLED %s %d (%s): order %s triggered and the price ran through its limit %s. Backstop exits with a protected MARKET.",
 				s.Key.Tradingsymbol, o.remaining, l.o.Account, o.OrderID, row.Price), sayOnce)
-			l.openExit(s.Key, []string{s.Group}, s.Owner, s.Rule, actions.Standing{})
+			l.openExit(s.Key, []string{s.Group}, 0, s.Owner, s.Rule, actions.Standing{})
 			return nil, true
 		}
 		steps, takes = append(steps, st), true

@@ -164,6 +164,10 @@ func (l *Lane) overtake(a *actions.Action) {
 
 // takeWish makes the slot's last wish its own once the confirmed layer has reached what it stands on.
 func (l *Lane) takeWish(s *slot) {
+	if s.Kind == actions.SlotExit {
+		l.takeExit(s)
+		return
+	}
 	w, waits := s.Wish, (*wish)(nil)
 	for w != nil && !l.stands(w.Stands) {
 		w, waits = w.Before, w
@@ -181,10 +185,6 @@ func (l *Lane) takeWish(s *slot) {
 	if !w.Confirmed && waits == nil { // an older one keeps its own prices: what the newer one saw may be a forgery
 		l.evaluateAgain(s, w)
 	}
-	if s.Kind == actions.SlotExit {
-		s.Active, s.Since, s.Groups = true, l.meta.Now, w.Groups
-		return
-	}
 	s.Active = true
 	if w.Keep && (s.Trigger > 0 || s.Price > 0) {
 		return
@@ -199,7 +199,7 @@ func (l *Lane) takeWish(s *slot) {
 // its average price, and the broker's own row has corrected that by now.
 func (l *Lane) evaluateAgain(s *slot, w *wish) {
 	a := l.actions[s.Owner]
-	if a == nil || w.Keep || s.Kind == actions.SlotExit {
+	if a == nil || w.Keep {
 		return
 	}
 	run := l.runs[a.Decision]
