@@ -126,7 +126,7 @@ func (s *settings) account(entry accountEntry, environmentToo bool) (account, er
 	case failed != nil:
 		return account{}, failed
 	case len(missing) > 0:
-		return account{}, misuse("%s (the Kite account; each stands in the README under going live)", notSet(missing))
+		return account{}, misuse("%s (the Kite account: write them into .env, which backstop init makes, or set them)", notSet(missing))
 	}
 	if err := a.rotation(get("api_secret_old", environmentToo, false), get("api_secret_old_until", environmentToo, false)); err != nil {
 		return account{}, err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,7 +17,7 @@ import (
 	"backstop/engine/reconcile"
 )
 
-// setting is one line of interface.md's table. Flag beats environment beats backstop.yaml beats fallback.
+// setting is one line of interface.md's table. Flag beats environment (with .env, where it sets nothing) beats backstop.yaml beats fallback.
 type setting struct {
 	key      string // in backstop.yaml
 	env      string // "" where there is none
@@ -42,6 +43,7 @@ var settingTable = []setting{
 	{"mode", "BACKSTOP_MODE", "mode", modeDryRun, "dry-run or live", []string{modeDryRun, modeApprove, modeLive}, nil},
 	{"adopt", "BACKSTOP_ADOPT", "adopt", "new", "orders already in the book at the first arming: new leaves them", []string{"new", "today"}, nil},
 	{"listen", "BACKSTOP_LISTEN", "listen", "127.0.0.1:8787", "address of the public side: postbacks", nil, checkAddress},
+	{"public_url", "BACKSTOP_PUBLIC_URL", "public-url", "", "how Kite and your browser reach the public side, such as https://YOUR.HOST: doctor tries it", nil, checkPublicURL},
 	{"admin", "BACKSTOP_ADMIN", "admin", "127.0.0.1:8788", "address of the private side: JSON API, health, metrics", nil, checkAddress},
 	{"reconcile", "BACKSTOP_RECONCILE", "reconcile", "@every 15s", "cron spec of the order book readings, or off", nil, checkReconcile},
 	{"market_hours", "BACKSTOP_MARKET_HOURS", "market-hours", "auto", "auto or always", []string{"auto", "always"}, nil},
@@ -104,6 +106,9 @@ func (p *program) settings(cmd *cobra.Command) (*settings, error) {
 	from := "--config"
 	if config == "" {
 		config, from = p.env["BACKSTOP_CONFIG"], "BACKSTOP_CONFIG"
+	}
+	if err := p.takeDotenv(config); err != nil {
+		return nil, err
 	}
 	file, err := readSettingsFile(config, from, p.env)
 	if err != nil {
@@ -202,6 +207,15 @@ func loopback(host string) bool {
 	}
 	address, err := netip.ParseAddr(host)
 	return err == nil && address.Unmap().IsLoopback()
+}
+
+// checkPublicURL wants what Kite takes: HTTPS, save on this machine, where the paper exchange is.
+func checkPublicURL(text string) error {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname())) || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return errors.New("want an address like https://YOUR.HOST")
+	}
+	return nil
 }
 
 func checkTimeOfDay(text string) error {

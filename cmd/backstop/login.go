@@ -36,7 +36,7 @@ folder; a running service takes it at once. It dies at 06:00.`,
 			return p.login(cmd.Context(), s, user, asJSON)
 		},
 	}
-	settingFlags(cmd, "data", "listen")
+	settingFlags(cmd, "data", "listen", "public_url")
 	cmd.Flags().StringVar(&user, "account", "", "user id of the account, where there are several")
 	jsonFlag(cmd, &asJSON)
 	return cmd
@@ -201,8 +201,13 @@ func (p *program) introduceLogin(s *settings, a account, state string, own, asJS
 	if own {
 		where = "this command at " + s.text("listen")
 	}
-	p.out.line("the browser then comes back to %s (/kite/callback, the app's redirect URL); where it can't, paste the address that it shows here", where)
+	p.out.line("the browser then comes back to %s (%s, the app's redirect URL); where it can't, paste the address that it shows here", where, s.outside("/kite/callback"))
 	return nil
+}
+
+// outside is a path of the public side as it is reached from outside; the path alone where public_url is not set.
+func (s *settings) outside(path string) string {
+	return strings.TrimRight(s.text("public_url"), "/") + path
 }
 
 func (p *program) loggedIn(a account, ends time.Time, asJSON bool) error {

@@ -29,6 +29,7 @@ type program struct {
 	out    *printer
 	stderr io.Writer
 	env    environment
+	warned bool // that .env is open to others
 }
 
 // environment is the process's environment. A variable that is set to nothing counts as not set.
@@ -88,6 +89,7 @@ Begin with: backstop demo`,
 	root.PersistentFlags().String("config", "", "settings file (default backstop.yaml where there is one)")
 	root.AddCommand(
 		demoCommand(p),
+		initCommand(p),
 		serveCommand(p),
 		loginCommand(p), logoutCommand(p),
 		statusCommand(p), pauseCommand(p), resumeCommand(p), reloadCommand(p),

@@ -68,14 +68,16 @@ func take(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv(args[0], found[1])
 }
 
-// TestDemoRulesAreTheShippedOnes keeps the embedded copy and the file that a first user gets the same.
+// TestDemoRulesAreTheShippedOnes keeps the embedded copies and the files of the project's folder the same.
 func TestDemoRulesAreTheShippedOnes(t *testing.T) {
-	shipped, err := os.ReadFile("../../rules.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(shipped, demoRules) {
-		t.Error("cmd/backstop/demo/rules.yaml differs from rules.yaml: copy it")
+	for name, embedded := range map[string][]byte{"rules.yaml": demoRules, "rules_test.yaml": starterTest} {
+		shipped, err := os.ReadFile("../../" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(shipped, embedded) {
+			t.Errorf("cmd/backstop/demo/%[1]s differs from %[1]s: copy it", name)
+		}
 	}
 }
 
