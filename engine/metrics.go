@@ -11,6 +11,7 @@ import (
 	"backstop/actions"
 	"backstop/engine/journal"
 	"backstop/engine/lane"
+	"backstop/engine/order"
 )
 
 // engineMetrics are the counters of the whole engine. Every label has a bounded set of values: accounts and
@@ -31,6 +32,8 @@ type engineMetrics struct {
 	streams   *prometheus.GaugeVec
 	frames    *prometheus.CounterVec
 	again     *prometheus.CounterVec
+	news      *prometheus.CounterVec
+	newsLate  *prometheus.HistogramVec
 }
 
 func newEngineMetrics(r prometheus.Registerer) (*engineMetrics, error) {
@@ -57,14 +60,16 @@ func newEngineMetrics(r prometheus.Registerer) (*engineMetrics, error) {
 			Help: "1 where a broken invariant stopped the account's lane."}, []string{"account"}),
 		streams: prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "backstop", Name: "stream_connected",
 			Help: "1 where the stream of updates stands."}, []string{"account"}),
-		frames: counter("stream_frames_total", "Frames of the stream of updates.", "account", "kind"),
-		again:  counter("stream_reconnects_total", "How often the stream stood again after a gap.", "account"),
+		frames:   counter("stream_frames_total", "Frames of the stream of updates.", "account", "kind"),
+		news:     counter("news_total", "Events of orders that the broker pushes, by the source that told them first.", "account", "source"),
+		newsLate: histogram("news_delay_seconds", "From the broker's own time of an event, which has whole seconds, to when it was told.", prometheus.ExponentialBuckets(0.5, 2, 11), "account", "source"),
+		again:    counter("stream_reconnects_total", "How often the stream stood again after a gap.", "account"),
 	}
 	if r == nil {
 		return m, nil
 	}
 	for _, c := range []prometheus.Collector{m.updates, m.decisions, m.sends, m.outcomes, m.sendTime, m.messages, m.reads, m.acks,
-		m.batches, m.commits, m.failures, m.stopped, m.streams, m.frames, m.again} {
+		m.batches, m.commits, m.failures, m.stopped, m.streams, m.frames, m.again, m.news, m.newsLate} {
 		if err := r.Register(c); err != nil {
 			return nil, err
 		}
@@ -130,6 +135,12 @@ func (m *accountMetrics) took(b *lane.Batch, entries []entry) {
 		}
 		if u := entries[answer.Input].input.Update; u != nil {
 			m.all.updates.WithLabelValues(m.account, string(u.Source), ignoredClass(answer.Ignored)).Inc()
+		}
+	}
+	for _, n := range b.News {
+		m.all.news.WithLabelValues(m.account, string(n.Source)).Inc()
+		if n.Late > 0 {
+			m.all.newsLate.WithLabelValues(m.account, string(n.Source)).Observe(n.Late.Seconds())
 		}
 	}
 	for i := range b.Commit.Events {
@@ -207,7 +218,7 @@ func (t timedJournal) Commit(ctx context.Context, c *journal.Commit) error {
 type gauges struct {
 	engine *Engine
 
-	inbox, waiting, unknown, armed, session, readAge, missed, uncovered, streamAge, instruments *prometheus.Desc
+	inbox, waiting, unknown, armed, session, readAge, missed, unposted, uncovered, streamAge, instruments *prometheus.Desc
 }
 
 func newGauges(e *Engine) *gauges {
@@ -221,7 +232,8 @@ func newGauges(e *Engine) *gauges {
 		armed:       d("armed", "1 where the account acts: book and overnight quantities are known.", "account"),
 		session:     d("session_alive", "1 where the Kite session lives.", "account"),
 		readAge:     d("book_read_age_seconds", "Since the last good reading of the order book began.", "account"),
-		missed:      d("missed_updates", "Updates that no postback told and the order book did.", "account"),
+		missed:      d("missed_updates", "Updates of today that no push told and the order book did.", "account"),
+		unposted:    d("missed_postbacks", "Orders of today that ended without a postback, by who told it.", "account", "told_by"),
 		uncovered:   d("uncovered_quantity", "Open units without a live exit, over all groups.", "account"),
 		streamAge:   d("stream_data_age_seconds", "Since something came by the stream; none where none came yet.", "account"),
 		instruments: d("instruments", "Rows of the list of instruments."),
@@ -230,7 +242,7 @@ func newGauges(e *Engine) *gauges {
 
 // Describe is of prometheus.Collector.
 func (g *gauges) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{g.inbox, g.waiting, g.unknown, g.armed, g.session, g.readAge, g.missed, g.uncovered, g.streamAge, g.instruments} {
+	for _, d := range []*prometheus.Desc{g.inbox, g.waiting, g.unknown, g.armed, g.session, g.readAge, g.missed, g.unposted, g.uncovered, g.streamAge, g.instruments} {
 		to <- d
 	}
 }
@@ -252,6 +264,8 @@ func (g *gauges) Collect(to chan<- prometheus.Metric) {
 		one(g.armed, flag(v.Armed), a.id)
 		one(g.session, flag(v.Session), a.id)
 		one(g.missed, float64(v.Missed.Updates), a.id)
+		one(g.unposted, float64(v.Missed.Orders), a.id, string(order.SourceBook))
+		one(g.unposted, float64(v.Missed.ByStream), a.id, string(order.SourceStream))
 		one(g.uncovered, float64(uncovered), a.id)
 		if last := a.seen().lastGood; !last.IsZero() {
 			one(g.readAge, g.engine.now().Sub(last).Seconds(), a.id)

@@ -52,8 +52,9 @@ type accountStatus struct {
 	WaitsWhy   string     `json:"waits_why"`
 	Unknown    int        `json:"unknown"`
 	Missed     struct {
-		Updates int `json:"updates"`
-		Orders  int `json:"orders"`
+		Updates  int     `json:"updates"`
+		ByStream int     `json:"by_stream"`
+		Longest  float64 `json:"longest_seconds"`
 	} `json:"missed"`
 	Groups []struct {
 		order.Key
@@ -159,7 +160,11 @@ func (p *program) printAccount(a *accountStatus) {
 	}
 	words = append(words, plural(a.Orders, "order"), a.waitingText(), fmt.Sprintf("%d unknown", a.Unknown))
 	if a.Missed.Updates > 0 {
-		words = append(words, plural(a.Missed.Updates, "update")+" that no postback told")
+		words = append(words, fmt.Sprintf("%s today that no push told (the order book did, at most %s later)", plural(a.Missed.Updates, "update"),
+			time.Duration(a.Missed.Longest*float64(time.Second)).Round(time.Second)))
+	}
+	if a.Missed.ByStream > 0 {
+		words = append(words, plural(a.Missed.ByStream, "order")+" that the stream told and no postback")
 	}
 	out.line("%s: %s", out.bold(a.Account), strings.Join(words, ", "))
 	for _, g := range a.Groups {

@@ -261,7 +261,7 @@ func (e seat) Views() []console.View {
 	for i, v := range views {
 		out[i] = console.View{Account: v.Account, Mode: string(v.Mode), Armed: v.Armed, Session: v.Session, SessionWhy: v.SessionWhy,
 			Paused: v.Paused, Stopped: v.Stopped, Orders: v.Orders, Waiting: v.Waiting, WaitsSince: v.WaitsSince, WaitsWhy: v.WaitsWhy, Unknown: v.Unknown,
-			MissedUpdates: v.Missed.Updates, MissedOrders: v.Missed.Orders}
+			Missed: console.Missed{Updates: v.Missed.Updates, Orders: v.Missed.Orders, ByStream: v.Missed.ByStream, LongestSeconds: v.Missed.Longest.Seconds()}}
 		if v.Session {
 			out[i].SessionUntil = e.until(v.Account)
 		}

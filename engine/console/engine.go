@@ -38,24 +38,23 @@ type Check struct {
 
 // View is one account's lane as it stands.
 type View struct {
-	Account       string
-	Mode          string
-	Armed         bool
-	Session       bool
-	SessionWhy    string
-	SessionUntil  time.Time // when the session ends, at the latest; zero: there is none
-	Paused        bool
-	Stopped       string    // a broken invariant stopped the lane (invariant 9)
-	LastRead      time.Time // start of the last good book reading; zero: none yet
-	Orders        int       // of the day
-	Waiting       int       // requests
-	WaitsSince    time.Time // when the one that waits longest was asked for; zero: none waits
-	WaitsWhy      string    // what that one waits for
-	Unknown       int       // requests
-	MissedUpdates int       // that the book told and no postback did
-	MissedOrders  int
-	Positions     []Position
-	Groups        []Group // the open ones
+	Account      string
+	Mode         string
+	Armed        bool
+	Session      bool
+	SessionWhy   string
+	SessionUntil time.Time // when the session ends, at the latest; zero: there is none
+	Paused       bool
+	Stopped      string    // a broken invariant stopped the lane (invariant 9)
+	LastRead     time.Time // start of the last good book reading; zero: none yet
+	Orders       int       // of the day
+	Waiting      int       // requests
+	WaitsSince   time.Time // when the one that waits longest was asked for; zero: none waits
+	WaitsWhy     string    // what that one waits for
+	Unknown      int       // requests
+	Missed       Missed
+	Positions    []Position
+	Groups       []Group // the open ones
 }
 
 // Position is a position as claimed, with the confirmed quantity beside it.

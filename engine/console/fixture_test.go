@@ -221,7 +221,7 @@ func scene() (*shelf, *driver) {
 	}
 	d := &driver{
 		views: []View{
-			{Account: "AB1234", Mode: "live", Armed: true, Session: true, LastRead: noon, Orders: 2, Waiting: 1, MissedUpdates: 1,
+			{Account: "AB1234", Mode: "live", Armed: true, Session: true, LastRead: noon, Orders: 2, Waiting: 1, Missed: Missed{Updates: 1, LongestSeconds: 4},
 				Positions: []Position{{"AB1234", key, 75, 75, 0}, {"AB1234", order.Key{Exchange: "BSE", Tradingsymbol: "INFY", Product: "CNC"}, -5, 0, -5}},
 				Groups:    []Group{{"AB1234", "101", key, "BUY", 75, 0, 119_950_000}, {"AB1234", "overnight", key, "SELL", 5, 5, 0}}},
 			{Account: "CD5678", Mode: "dry-run", SessionWhy: "log in"},

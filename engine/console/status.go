@@ -23,15 +23,17 @@ type accountRow struct {
 	WaitsSince stamp      `json:"waits_since"` // of the request that waits longest; null where none does
 	WaitsWhy   string     `json:"waits_why"`   // session, address, confirm …
 	Unknown    int        `json:"unknown"`
-	Missed     missedRow  `json:"missed"`
+	Missed     Missed     `json:"missed"`
 	Positions  []Position `json:"positions"`
 	Groups     []groupRow `json:"groups"`
 }
 
-// missedRow counts what the book told and no postback did.
-type missedRow struct {
-	Updates int `json:"updates"`
-	Orders  int `json:"orders"`
+// Missed counts, of today, what pushes did not tell.
+type Missed struct {
+	Updates        int     `json:"updates"`         // that the order book told
+	Orders         int     `json:"orders"`          // that ended so
+	ByStream       int     `json:"by_stream"`       // orders that the stream told ended and no postback did
+	LongestSeconds float64 `json:"longest_seconds"` // the longest that the order book came after the broker's own time
 }
 
 type groupRow struct {
@@ -46,7 +48,7 @@ type groupRow struct {
 
 func newAccountRow(v View) accountRow {
 	row := accountRow{v.Account, v.Mode, v.Armed, v.Session, v.SessionWhy, stamp(v.SessionUntil), v.Paused, v.Stopped, stamp(v.LastRead), v.Orders, v.Waiting, stamp(v.WaitsSince), v.WaitsWhy, v.Unknown,
-		missedRow{v.MissedUpdates, v.MissedOrders}, orEmpty(v.Positions), make([]groupRow, len(v.Groups))}
+		v.Missed, orEmpty(v.Positions), make([]groupRow, len(v.Groups))}
 	for i, g := range v.Groups {
 		row.Groups[i] = groupRow{g.Account, g.ID, g.Key, g.Side, g.Open, g.Covered, nil}
 		if g.Entry != 0 {

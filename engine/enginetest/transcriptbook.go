@@ -104,6 +104,12 @@ func (p *player) setKey(row *order.Update, key, value string, fills *int64) erro
 		row.Exchange, row.Tradingsymbol, _ = strings.Cut(value, ":")
 	case "by":
 		row.PlacedBy = value
+	case "parent":
+		row.ParentOrderID = value
+	case "variety":
+		row.Variety = value
+	case "tags":
+		row.Tags = strings.Split(value, ",")
 	case "tag":
 		if id, err := p.id(value); err == nil {
 			value = actions.Tag(id)

@@ -89,9 +89,7 @@ func (l *Lane) fold(u *order.Update, baseline bool) string {
 	} else if l.earlier(u) {
 		return "of an earlier day"
 	}
-	if u.Source == order.SourcePostback || u.Source == order.SourceStream {
-		delete(l.unheard, u.OrderID)
-	}
+	l.noteHeard(u)
 	out := l.book.Fold(u, l.meta.Now)
 	if out.Order == nil {
 		return out.Ignored
@@ -110,6 +108,7 @@ func (l *Lane) fold(u *order.Update, baseline bool) string {
 	}
 	l.dirty.orders[o.ID] = true
 	l.foldedKey(o.Key())
+	l.clearSuspect(o)
 	if o.Claimed.IsZero() {
 		delete(l.ahead, o.ID)
 	} else {
@@ -277,10 +276,8 @@ func (l *Lane) tellOrder(o *order.Order, u *order.Update) {
 		before.TriggerPrice, before.OrderType = previous.Values.Trigger, previous.Values.Type
 		e.Previous = &before
 		l.emit(e)
-		if u.Source == order.SourceBook {
-			l.noteMissed(o, u)
-		}
 	}
+	l.noteNews(o, u, events)
 }
 
 func (l *Lane) reason(row *order.Update) (class, hint string) {
@@ -311,38 +308,6 @@ func (l *Lane) emit(e order.Event) {
 	}
 	l.queue = append(l.queue, e)
 	l.storyEvent(e)
-}
-
-// noteMissed counts what the book told and no push did, where pushes were to be expected.
-func (l *Lane) noteMissed(o *order.Order, u *order.Update) {
-	if !o.Pushed && o.Link == nil || !l.armed {
-		return
-	}
-	l.meta.Missed.Updates++
-	l.dirty.meta = true
-	if o.Seen(order.Claimed).Terminal() {
-		l.unheard[o.ID] = l.meta.Now
-	}
-}
-
-// heardLate is how long a push may trail the book before it counts as missed.
-const heardLate = 10 * time.Second
-
-// observeUnheard tells which orders ended without a push, some time after the book told it. Many are one message.
-func (l *Lane) observeUnheard() {
-	for _, id := range sortedKeys(l.unheard) {
-		if l.meta.Now.Sub(l.unheard[id]) < heardLate {
-			continue
-		}
-		delete(l.unheard, id)
-		o, ok := l.book.Order(id)
-		if !ok {
-			continue
-		}
-		l.meta.Missed.Orders++
-		l.dirty.meta = true
-		l.say("missed", l.missedText(o), sayAgain)
-	}
 }
 
 func (l *Lane) takeTrades(t *Trades) {

@@ -15,6 +15,7 @@ type Batch struct {
 	Messages []actions.Action  // claimed; each wants one Delivery; Message is set
 	Logs     []Log             // lines for the service's log
 	Reads    Reads
+	News     []News    // what was told of orders, by whom first
 	Watch    *[]string // the instruments (EXCHANGE:SYMBOL) with something open, whose last prices the lane takes; nil: as before
 	Wake     time.Time // when Step wants to be called although nothing came in; zero: never
 	Steps    []Story   // with Options.Tell: what happened, update by update

@@ -204,7 +204,8 @@ func (l *Lane) turnExits(s *slot, g *order.Group) (steps []step, standing int64)
 		owner, so := l.slotOf(c.OrderID)
 		if so == nil || owner.Kind != actions.SlotStop || so.Stubborn || so.Mods >= modificationsMost || left == 0 {
 			if !l.cancelling(c.OrderID, s.ID) {
-				steps = append(steps, step{method: actions.Cancel, orderID: c.OrderID, variety: variety(&seen.Row), priority: actions.PriorityExit})
+				steps = append(steps, step{method: actions.Cancel, orderID: c.OrderID, variety: variety(&seen.Row), priority: actions.PriorityExit,
+					params: actions.Params{ParentOrderID: seen.Row.ParentOrderID}})
 			}
 			continue
 		}

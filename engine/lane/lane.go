@@ -57,7 +57,10 @@ type Lane struct {
 	strays    map[order.Key][]string  // orders with a tag of ours that no request is behind
 
 	// Not kept: a new start begins with readings.
-	unheard   map[string]time.Time // orders that the book told ended, and no push yet
+	unheard   map[string]unheard   // orders of which the book told what no push did yet
+	unposted  map[string]time.Time // orders that the stream told ended, and no postback yet
+	posted    bool                 // a postback came since the start
+	suspects  map[string]*suspect  // orders that should have moved
 	armed     bool
 	startTold bool      // that this process began
 	nights    bool      // positions were read: the overnight quantities are not assumed
@@ -96,7 +99,7 @@ func New(o Options, snap *journal.Snapshot, now time.Time) (*Lane, error) {
 	l := &Lane{o: o, book: order.NewBook(o.Account), slots: map[string]*slot{}, runs: map[string]*run{},
 		requests: map[string]*actions.Request{}, actions: map[string]*actions.Action{}, told: map[string]*told{},
 		fired: map[string]time.Time{}, dirty: newDirty(), asked: map[string]time.Time{}, links: map[string]string{}, flats: map[string]bool{}, recorded: map[string]bool{},
-		open: map[string]bool{}, ahead: map[string]bool{}, untold: map[string]order.Told{}, cancelled: map[string]bool{}, hot: map[order.Key]bool{}, lasting: map[order.Key]time.Time{}, surpluses: map[order.Key]bool{}, waits: map[string]bool{}, unheard: map[string]time.Time{},
+		open: map[string]bool{}, ahead: map[string]bool{}, untold: map[string]order.Told{}, cancelled: map[string]bool{}, hot: map[order.Key]bool{}, lasting: map[order.Key]time.Time{}, surpluses: map[order.Key]bool{}, waits: map[string]bool{}, unheard: map[string]unheard{}, unposted: map[string]time.Time{}, suspects: map[string]*suspect{},
 		awake: map[string]bool{}, byPlace: map[order.Key][]string{}, strays: map[order.Key][]string{}, memory: map[string]any{}, clocks: map[string]*clock{}, freeze: map[string]int64{}, pastIDs: map[string]bool{}, loose: map[string]bool{}}
 	l.texts = map[string]bool{}
 	l.ticked, l.watched, l.watchNews = map[string]time.Time{}, map[order.Key]bool{}, true
@@ -242,7 +245,7 @@ func (l *Lane) carry() {
 // rollDay ends the day that was: nothing of yesterday is sent today, and Kite's book begins anew.
 func (l *Lane) rollDay(day order.Day) {
 	first := l.meta.Day == ""
-	l.meta.Day, l.meta.Closing = day, nil
+	l.meta.Day, l.meta.Closing, l.meta.Missed = day, nil, Missed{}
 	l.started = l.meta.Now
 	l.dirty.meta = true
 	if first {
@@ -289,6 +292,9 @@ func (l *Lane) rollDay(day order.Day) {
 	l.book.Clear()
 	clear(l.shown)
 	clear(l.watched)
+	clear(l.suspects)
+	clear(l.unheard)
+	clear(l.unposted)
 	l.watchNews = true
 	l.ahead, l.awake, l.byPlace = map[string]bool{}, map[string]bool{}, map[order.Key][]string{}
 	clear(l.hot)

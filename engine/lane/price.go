@@ -27,6 +27,7 @@ func (l *Lane) takeTicks(last map[string]order.Price) {
 		l.takePrices(last)
 		return
 	}
+	l.suspectPassed(last)
 	if !l.pricesWanted() {
 		return
 	}

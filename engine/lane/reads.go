@@ -88,6 +88,7 @@ func (l *Lane) nextRead() time.Time {
 			sooner(s.Reread.Add(time.Millisecond))
 		}
 	}
+	sooner(l.suspectsDue())
 	if due.IsZero() {
 		return due
 	}
@@ -306,7 +307,10 @@ func (l *Lane) wake() time.Time {
 	}
 	sooner(l.due)
 	sooner(l.staleAt)
-	for _, at := range l.unheard {
+	for _, h := range l.unheard {
+		sooner(h.since.Add(heardLate))
+	}
+	for _, at := range l.unposted {
 		sooner(at.Add(heardLate))
 	}
 	for id := range l.awake {

@@ -57,10 +57,12 @@ type View struct {
 	Missed     Missed         `json:"missed"`
 }
 
-// Missed counts what postbacks did not tell and the book did.
+// Missed counts, of today, what pushes did not tell.
 type Missed struct {
-	Updates int `json:"updates"`
-	Orders  int `json:"orders"`
+	Updates  int           `json:"updates"`            // that the book told and no push did
+	Orders   int           `json:"orders"`             // that ended so
+	ByStream int           `json:"by_stream,omitzero"` // orders that the stream told ended and no postback did
+	Longest  time.Duration `json:"longest,omitzero"`   // how long after the broker's own time the book told one
 }
 
 // PositionView is a position on the claimed layer, with the confirmed quantity beside it.

@@ -63,6 +63,7 @@ func (l *Lane) takeRead(r *Read) {
 			l.unchanged(o)
 		}
 	}
+	l.readSuspects(began)
 	l.meta.LastGood = began
 	l.goodReads = append(l.goodReads, began)
 	l.journalJSON(journal.InputRead, doc)

@@ -169,10 +169,14 @@ func (l *Lane) orphanText(id string) string {
 		row.Tradingsymbol, row.TransactionType, o.Seen(order.Claimed).Remaining(), row.OrderType, l.o.Account, id)
 }
 
-func (l *Lane) missedText(o *order.Order) string {
+func (l *Lane) missedText(o *order.Order, late time.Duration) string {
 	row := o.Row()
-	return fmt.Sprintf("NO POSTBACK %s %s %d (%s): order %s is %s; the order book told it, no postback came (%d orders so). Backstop has acted on it. If this repeats, check the postback URL.",
-		row.Tradingsymbol, row.TransactionType, row.FilledQuantity, l.o.Account, o.ID, row.Status, l.meta.Missed.Orders)
+	after := ""
+	if late >= time.Second {
+		after = fmt.Sprintf(" %s later", late.Round(time.Second))
+	}
+	return fmt.Sprintf("NO POSTBACK %s %s %d (%s): order %s is %s; the order book told it%s, no postback came (%d so today). Backstop has acted on it. If this repeats, check the postback URL.",
+		row.Tradingsymbol, row.TransactionType, row.FilledQuantity, l.o.Account, o.ID, row.Status, after, l.meta.Missed.Orders)
 }
 
 func (l *Lane) waitsText(r *actions.Request) string {
