@@ -58,7 +58,7 @@ func (c clockOfDay) set(days int, clock string) {
 func (d *desk) messages(begin string) []string {
 	var list []string
 	for line := range strings.SplitSeq(string(d.paper.bytes()), "\n") {
-		if text, ok := strings.CutPrefix(line, "telegram: [dry-run] "); ok && strings.HasPrefix(text, begin) {
+		if text, ok := strings.CutPrefix(line, "telegram: [PAPER] [dry-run] "); ok && strings.HasPrefix(text, begin) {
 			list = append(list, text)
 		}
 	}

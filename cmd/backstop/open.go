@@ -42,7 +42,11 @@ var stores = map[string]struct {
 // brokers is the registry of brokers: what an account trades at, and how its connections are closed at the end.
 var brokers = map[string]func(a account, token func() string) (b actions.Broker, end func()){
 	"kite": func(a account, token func() string) (actions.Broker, func()) {
-		c := kite.New(kite.Options{UserID: a.user, APIKey: a.apiKey, AccessToken: token, BaseURL: a.baseURL})
+		o := kite.Options{UserID: a.user, APIKey: a.apiKey, AccessToken: token, BaseURL: a.baseURL}
+		if a.onLoopback() {
+			o.Transport = &paperProof{Transport: kite.NewTransport(), base: a.baseURL}
+		}
+		c := kite.New(o)
 		return c, c.CloseIdle
 	},
 }

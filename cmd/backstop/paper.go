@@ -51,7 +51,7 @@ POST /paper/price does. It stands in for Telegram too and prints the messages. I
 	f.StringVar(&o.accessToken, "access-token", "paper_token", "access token of the day")
 	f.StringVar(&o.faults, "faults", "", "what goes wrong, such as lose=0.1,late=0.3/2s,reply_lost=0.05")
 	f.StringVar(&o.script, "script", "", "file with a course of prices")
-	f.StringVar(&o.record, "record", "", "append each postback that was answered 2xx to this file, one a line")
+	f.StringVar(&o.record, "record", "", "keep what the run sends in this folder: postbacks.jsonl (answered 2xx), unanswered.jsonl, stream.jsonl, book/")
 	f.BoolVar(&o.walk, "walk", false, "prices walk at random")
 	f.Uint64Var(&o.seed, "seed", 1, "seed of the walk and of the faults (means --walk)")
 	f.BoolVar(&o.asJSON, "json", false, "print the addresses as one JSON object")
@@ -86,17 +86,17 @@ func (p *program) paper(ctx context.Context, o paperOptions) error {
 	if err != nil {
 		return err
 	}
-	sent, endRecord, err := recordTo(o.record)
+	keep, err := newPaperRecord(o.record, x)
 	if err != nil {
 		return err
 	}
-	defer endRecord()
+	defer keep.end(p.out)
 	listener, err := net.Listen("tcp", o.listen)
 	if err != nil {
 		return misuse("--listen: %v", listenProblem(o.listen, err))
 	}
 	injector := paper.NewInjector(o.seed, faults)
-	postbacks := paper.NewPostbacks(x, paper.PostbackOptions{URLs: map[string]string{o.apiKey: o.postbackURL}, Injector: injector, OnSent: sent})
+	postbacks := paper.NewPostbacks(x, paper.PostbackOptions{URLs: map[string]string{o.apiKey: o.postbackURL}, Injector: injector, OnSent: keep.postback})
 	defer postbacks.Close()
 	exchange := paper.NewServer(x, paper.ServerOptions{RedirectURLs: map[string]string{o.apiKey: o.redirectURL}, Injector: injector, Postbacks: postbacks})
 	mux := http.NewServeMux()
@@ -139,22 +139,6 @@ func (p *program) paper(ctx context.Context, o paperOptions) error {
 	}
 }
 
-// recordTo appends each acknowledged postback to the file; "" is nowhere.
-func recordTo(name string) (sent func(push paper.Push, status int), end func(), err error) {
-	if name == "" {
-		return nil, func() {}, nil
-	}
-	file, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
-	if err != nil {
-		return nil, nil, misuse("--record: %v", err)
-	}
-	return func(push paper.Push, status int) {
-		if status/100 == 2 {
-			_, _ = file.Write(append(push.PostbackBody(), '\n')) // one write a line: lines of several users don't mix
-		}
-	}, func() { _ = file.Close() }, nil
-}
-
 // feed is where prices come from; nil where they stand still.
 func (o *paperOptions) feed(x *paper.Exchange) (paper.Feed, error) {
 	switch {
@@ -187,11 +171,11 @@ func (p *program) introduce(o paperOptions, address string) error {
 	secretText, tokenText := own(o.apiSecret, "paper_secret"), own(o.accessToken, "paper_token")
 	if o.asJSON {
 		defer p.out.flush()
-		return p.out.json(map[string]string{"base_url": base, "ws_url": socket, "user_id": o.user, "api_key": o.apiKey,
+		return p.out.json(map[string]string{"exchange": onPaper, "base_url": base, "ws_url": socket, "user_id": o.user, "api_key": o.apiKey,
 			"api_secret": secretText, "access_token": tokenText, "postback_url": o.postbackURL, "login_url": base + "/connect/login", "redirect_url": o.redirectURL, "telegram_base_url": base + "/telegram"})
 	}
 	out := p.out
-	out.line("paper exchange at %s, postbacks to %s; Ctrl-C ends it", out.bold(base), cmp.Or(o.postbackURL, "nowhere (--postback-url)"))
+	out.line("%s exchange at %s, postbacks to %s; no order here is real; Ctrl-C ends it", onPaper, out.bold(base), cmp.Or(o.postbackURL, "nowhere (--postback-url)"))
 	out.line("")
 	out.line("point Backstop at it:")
 	out.line("  export KITE_BASE_URL=%s KITE_WS_URL=%s KITE_LOGIN_URL=%s/connect/login", base, socket, base)

@@ -67,6 +67,15 @@ func (p *program) serve(ctx context.Context, s *settings, verbose bool) error {
 	if s.tests, err = s.testHooks(accounts); err != nil {
 		return err
 	}
+	where, err := exchange(accounts)
+	if err != nil {
+		return err
+	}
+	if where == onPaper {
+		if err := provePaper(ctx, accounts); err != nil {
+			return err
+		}
+	}
 	set, err := p.rulesToRun(s.text("rules"), true)
 	if err != nil {
 		return err
@@ -102,12 +111,15 @@ func (p *program) serve(ctx context.Context, s *settings, verbose bool) error {
 	log := p.logger(s, verbose)
 	hangup, deaf := hangups()
 	defer deaf()
-	sv := &server{settings: s, rules: set, log: log, store: store, hangup: hangup}
-	if err := sv.wire(accounts, channels, hours); err != nil {
+	sv := &server{settings: s, exchange: where, rules: set, log: log, store: store, hangup: hangup}
+	if err := stampFolder(s.text("data"), sv.exchange); err != nil {
+		return errors.Join(err, closeStore(store))
+	}
+	if err := sv.wire(accounts, marked(channels, sv.exchange), hours); err != nil {
 		return errors.Join(err, closeStore(store))
 	}
 	sv.public, sv.admin = public, admin
-	log.Info("backstop serves", "version", buildOf().Version, "mode", s.text("mode"), "accounts", names(accounts),
+	log.Info("backstop serves", "version", buildOf().Version, "mode", s.text("mode"), "exchange", where, "accounts", names(accounts),
 		"rules", s.text("rules"), "rules_version", set.Version(), "public", public.Addr().String(), "private", admin.Addr().String())
 	if note := hours.Note(s.tests.clock()); note != "" {
 		log.Warn(note)
@@ -178,6 +190,7 @@ func harmless(_ []string, a slog.Attr) slog.Attr {
 // server is the running service.
 type server struct {
 	settings *settings
+	exchange string // PAPER or Kite
 	log      *slog.Logger
 	store    journal.Store
 	rules    *rules.Set // of the start

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,6 +41,7 @@ type serviceStatus struct {
 type accountStatus struct {
 	Account    string     `json:"account"`
 	Mode       string     `json:"mode"`
+	Paper      bool       `json:"paper"`
 	Armed      bool       `json:"armed"`
 	Session    bool       `json:"session"`
 	SessionWhy string     `json:"session_why"`
@@ -95,7 +97,11 @@ func (p *program) printStatus(answer *asObject[serviceStatus], asJSON bool) erro
 	if !s.Ready {
 		word = out.bad("not ready")
 	}
-	out.line("backstop %s, mode %s, rules %s: %s", s.Version, s.Mode, shortVersion(s.RulesVersion), word)
+	mode := s.Mode
+	if slices.ContainsFunc(s.Accounts, func(a accountStatus) bool { return a.Paper }) {
+		mode += " on " + out.warn(onPaper)
+	}
+	out.line("backstop %s, mode %s, rules %s: %s", s.Version, mode, shortVersion(s.RulesVersion), word)
 	for _, c := range s.Checks {
 		mark := out.good("ok ")
 		if !c.OK {

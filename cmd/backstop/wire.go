@@ -97,7 +97,7 @@ func (sv *server) wire(accounts []account, channels notify.Registry, hours *mark
 	}
 	host, _, _ := net.SplitHostPort(s.text("admin")) // the form was checked
 	keeper, _ := sv.store.(journal.Keeper)
-	sv.console = console.New(console.Options{Store: journal.Whole(sv.store), Keeper: keeper, Engine: seat{sv.engine, hours, s.tests.clock, sv.sessionUntil}, Rules: sv.reloader.info, Reload: sv.reloader.asked,
+	sv.console = console.New(console.Options{Store: journal.Whole(sv.store), Keeper: keeper, Engine: seat{sv.engine, hours, s.tests.clock, sv.sessionUntil, sv.exchange == onPaper}, Rules: sv.reloader.info, Reload: sv.reloader.asked,
 		Metrics: metrics, Version: buildOf().Version, Public: !loopback(host), AdminPassword: s.text("admin_password"), Log: sv.log})
 	return nil
 }
@@ -240,6 +240,7 @@ type seat struct {
 	hours  *market.Calendar
 	now    func() time.Time
 	until  func(account string) time.Time // when its session ends, at the latest
+	paper  bool                           // where all accounts trade
 }
 
 // sessionUntil is when an account's session ends, at the latest; zero where it has none.
@@ -259,7 +260,7 @@ func (e seat) Views() []console.View {
 	views := e.engine.Views()
 	out := make([]console.View, len(views))
 	for i, v := range views {
-		out[i] = console.View{Account: v.Account, Mode: string(v.Mode), Armed: v.Armed, Session: v.Session, SessionWhy: v.SessionWhy,
+		out[i] = console.View{Account: v.Account, Mode: string(v.Mode), Paper: e.paper, Armed: v.Armed, Session: v.Session, SessionWhy: v.SessionWhy,
 			Paused: v.Paused, Stopped: v.Stopped, Orders: v.Orders, Waiting: v.Waiting, WaitsSince: v.WaitsSince, WaitsWhy: v.WaitsWhy, Unknown: v.Unknown,
 			Missed: console.Missed{Updates: v.Missed.Updates, Orders: v.Missed.Orders, ByStream: v.Missed.ByStream, LongestSeconds: v.Missed.Longest.Seconds()}}
 		if v.Session {

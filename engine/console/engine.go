@@ -40,6 +40,7 @@ type Check struct {
 type View struct {
 	Account      string
 	Mode         string
+	Paper        bool // it trades at a paper exchange
 	Armed        bool
 	Session      bool
 	SessionWhy   string

@@ -11,6 +11,7 @@ import (
 type accountRow struct {
 	Account    string     `json:"account"`
 	Mode       string     `json:"mode"`
+	Paper      bool       `json:"paper"` // it trades at a paper exchange
 	Armed      bool       `json:"armed"`
 	Session    bool       `json:"session"`
 	SessionWhy string     `json:"session_why"`
@@ -47,7 +48,7 @@ type groupRow struct {
 }
 
 func newAccountRow(v View) accountRow {
-	row := accountRow{v.Account, v.Mode, v.Armed, v.Session, v.SessionWhy, stamp(v.SessionUntil), v.Paused, v.Stopped, stamp(v.LastRead), v.Orders, v.Waiting, stamp(v.WaitsSince), v.WaitsWhy, v.Unknown,
+	row := accountRow{v.Account, v.Mode, v.Paper, v.Armed, v.Session, v.SessionWhy, stamp(v.SessionUntil), v.Paused, v.Stopped, stamp(v.LastRead), v.Orders, v.Waiting, stamp(v.WaitsSince), v.WaitsWhy, v.Unknown,
 		v.Missed, orEmpty(v.Positions), make([]groupRow, len(v.Groups))}
 	for i, g := range v.Groups {
 		row.Groups[i] = groupRow{g.Account, g.ID, g.Key, g.Side, g.Open, g.Covered, nil}

@@ -302,7 +302,7 @@ func (w *world) look() ([]row, *ledger) {
 	w.t.Helper()
 	book, err := w.exchange.book()
 	w.must(err)
-	record, err := os.ReadFile(filepath.Join(w.dir, "acknowledged.jsonl"))
+	record, err := os.ReadFile(filepath.Join(w.dir, "kept", "postbacks.jsonl"))
 	w.must(err)
 	l, err := readLedger(w.data)
 	w.must(err)

@@ -42,7 +42,7 @@ func newWorld(t testing.TB, seed uint64, accounts int) *world {
 	t.Cleanup(w.end)
 	first := w.accounts[0]
 	w.paper = startProcess(t, dir, "paper.log", nil, "paper", "--listen", address, "--user-id", first.user, "--api-key", first.key,
-		"--api-secret", first.secret, "--access-token", first.token, "--postback-url", w.postbackURL(first), "--record", "acknowledged.jsonl")
+		"--api-secret", first.secret, "--access-token", first.token, "--postback-url", w.postbackURL(first), "--record", "kept")
 	w.until("the exchange listens", 10*time.Second, func() bool { _, err := w.exchange.book(); return err == nil })
 	for _, a := range w.accounts[1:] {
 		w.must(w.exchange.control("account", map[string]any{"user": a.user, "api_key": a.key, "api_secret": a.secret,

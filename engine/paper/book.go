@@ -22,10 +22,22 @@ type BookRead struct {
 // oldest first.
 func (x *Exchange) OrdersJSON(user string) []byte { return x.ReadBook(user, BookRead{}) }
 
+// OnBook has f called with each user's order book, as OrdersJSON answers it,
+// when NextDay is about to empty it. f must not call the exchange.
+func (x *Exchange) OnBook(f func(user string, day time.Time, reply []byte)) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.onBook = f
+}
+
 // ReadBook is OrdersJSON through a bad reading.
 func (x *Exchange) ReadBook(user string, r BookRead) []byte {
 	x.enter()
 	defer x.leave()
+	return x.readBook(user, r)
+}
+
+func (x *Exchange) readBook(user string, r BookRead) []byte {
 	rows := []row{}
 	for _, o := range x.sequence {
 		if o.AccountID != user || !r.HideSince.IsZero() && o.placed.After(r.HideSince) || r.Hide != nil && r.Hide(o.OrderID) {

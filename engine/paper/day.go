@@ -58,6 +58,11 @@ func (x *Exchange) NextDay() {
 	x.enter()
 	defer x.leave()
 	x.endOfDay()
+	for _, user := range x.users {
+		if x.onBook != nil {
+			x.onBook(user, x.day, x.readBook(user, BookRead{}))
+		}
+	}
 	for _, l := range x.listed {
 		end, has := l.expiryEnd()
 		l.expired = l.expired || has && end.After(x.day) && !end.After(x.now)

@@ -108,6 +108,7 @@ type Exchange struct {
 	day       time.Time // when the running day began
 	counters  counters
 
+	onBook     func(user string, day time.Time, reply []byte)
 	events     []event
 	listeners  []*listener
 	delivering bool

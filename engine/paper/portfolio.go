@@ -30,7 +30,7 @@ type profile struct {
 
 func profileOf(user string) profile {
 	return profile{
-		UserID: user, UserType: "individual", Email: "paper@example.com", UserName: "Paper " + user, UserShortname: user,
+		UserID: user, UserType: "individual", Email: "paper@example.com", UserName: "PAPER " + user, UserShortname: user,
 		Broker: "ZERODHA", Exchanges: []string{"NSE", "BSE", "NFO", "BFO", "MCX", "CDS"},
 		Products: []string{"CNC", "NRML", "MIS", "MTF"}, OrderTypes: []string{"MARKET", "LIMIT", "SL", "SL-M"},
 		Meta: map[string]string{"demat_consent": "consent"},

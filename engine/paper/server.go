@@ -57,8 +57,15 @@ func NewServer(x *Exchange, o ServerOptions) *Server {
 // Injector is where faults are set.
 func (s *Server) Injector() *Injector { return s.options.Injector }
 
+// Header stands on every answer of a paper exchange and on none of Kite's, so
+// that a program can tell them apart. Its value is PAPER.
+const Header = "X-Paper-Exchange"
+
 // ServeHTTP serves one request.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set(Header, "PAPER")
+	s.mux.ServeHTTP(w, r)
+}
 
 // Close ends the WebSockets and the hanging replies, and returns when their
 // goroutines are gone. An http.Server around it is closed after it.
