@@ -14,6 +14,7 @@ import (
 // audit follows what is durable and what leaves, in plain maps of its own.
 type audit struct {
 	kept       map[string]bool       // raw updates in the journal
+	decisions  int                   // that events in the journal came to
 	acked      []string              // raw postbacks that were answered 200
 	events     map[string]bool       // ids of those in the journal
 	fills      map[string]int64      // what events told, by order
@@ -86,6 +87,7 @@ func (w *world) checkCommit(c *journal.Commit) {
 			continue
 		}
 		told[e.OrderID], a.events[e.ID] = true, true
+		a.decisions += len(e.Decisions)
 		a.fills[e.OrderID] += doc.Fill
 		switch e.Kind {
 		case order.KindFill, order.KindCancelled, order.KindExpired, order.KindRejected:

@@ -76,6 +76,11 @@ func (w *world) arm(e Event) {
 
 // meets is what strikes a call at a point, "" for nothing.
 func (w *world) meets(point string) Event {
+	if w.month != nil && w.month.dead {
+		if f := atPoint("session", point); f != "" {
+			return Event{Point: point, Fault: f}
+		}
+	}
 	if w.calm {
 		return Event{}
 	}

@@ -85,6 +85,10 @@ func (w *world) deliver(body []byte) {
 		return
 	}
 	w.log("postback: %s is %s, %d filled", w.short(u.OrderID), u.RawStatus, u.FilledQuantity)
+	if w.month != nil && w.month.Script {
+		w.script(&u)
+		return
+	}
 	w.take(lane.Input{Update: &u}, func(ok bool) {
 		if ok {
 			w.audit.answered(w, body)

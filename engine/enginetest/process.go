@@ -71,6 +71,10 @@ func (w *world) options() lane.Options {
 // boot starts the process from what the store kept.
 func (w *world) boot() {
 	w.life++
+	if w.month != nil && w.month.Script {
+		w.p = &process{}
+		return
+	}
 	w.p = &process{turner: engine.NewTurner(disk{w.store, w}, w.options()), wake: w.now}
 	if w.life > 1 {
 		w.log("the process starts again")
@@ -81,7 +85,10 @@ func (w *world) boot() {
 
 // reconcile reads the book every 15 seconds.
 func (w *world) reconcile() {
-	w.alive(15*time.Second, func() {
+	if w.month != nil && !w.month.Reconciler {
+		return
+	}
+	w.alive(w.every(), func() {
 		w.take(lane.Input{Control: &lane.Control{Verb: lane.Reconcile}}, nil)
 		w.reconcile()
 	})

@@ -3,6 +3,7 @@ package enginetest
 import (
 	"container/heap"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"hash"
 	"strings"
@@ -73,6 +74,7 @@ type world struct {
 	hangs time.Duration
 	calm  bool // no faults any more
 
+	month  *month // nil: a single day
 	watch  watcher
 	ledger ledger
 	audit  audit
@@ -120,8 +122,8 @@ func (i instruments) Instrument(exchange, symbol string) (order.Instrument, bool
 }
 func (i instruments) Loaded() bool { return len(i) > 0 }
 
-// Run lives one day.
-func Run(c Config) (Result, error) {
+// newWorld is a world in which nothing has happened yet. Its store is the caller's to close.
+func newWorld(c Config) (*world, error) {
 	w := &world{c: c, now: c.Start, rules: c.Rules, watch: newWatcher(), ledger: newLedger(), audit: newAudit()}
 	if w.now.IsZero() {
 		w.now = time.Date(2026, 11, 23, 9, 30, 0, 0, order.IST)
@@ -136,13 +138,22 @@ func Run(c Config) (Result, error) {
 	w.watch.explained, w.watch.excess = w.began, w.began
 	var err error
 	if w.store, err = c.Open(); err != nil {
+		return nil, err
+	}
+	if err := w.market(); err != nil {
+		return nil, errors.Join(err, w.store.Close())
+	}
+	w.schedule()
+	return w, nil
+}
+
+// Run lives one day.
+func Run(c Config) (Result, error) {
+	w, err := newWorld(c)
+	if err != nil {
 		return Result{}, err
 	}
 	defer w.store.Close()
-	if err := w.market(); err != nil {
-		return Result{}, err
-	}
-	w.schedule()
 	w.boot()
 	w.look()
 	w.run(w.began.Add(tradedFor))
@@ -270,15 +281,22 @@ func (w *world) quiet() {
 	w.push()
 }
 
-// look samples the exchange once a second, and after each change besides.
+// look samples the exchange once a second, of a shut market once a minute, and after each change besides.
 func (w *world) look() {
 	w.sample()
-	w.at(time.Second, w.look)
+	again := time.Second
+	if w.month != nil && !w.month.trading(w.now) {
+		again = time.Minute
+	}
+	w.at(again, w.look)
 }
 
 // broke notes that something is wrong, and the day ends. The checker's name begins with the invariant's number of
 // ARCHITECTURE.md, where it has one.
 func (w *world) broke(checker, format string, args ...any) {
+	if w.month != nil && !w.month.judged() {
+		return
+	}
 	text := strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", " | ")
 	w.log("BROKEN %s: %s", checker, text)
 	w.broken = append(w.broken, checker+": "+text)

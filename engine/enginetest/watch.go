@@ -167,6 +167,15 @@ func (w *world) sample() {
 		return
 	}
 	v := &w.watch
+	if w.month != nil {
+		w.month.tally.follow(w)
+		if !w.month.trading(w.now) { // the exchange takes no stop
+			clear(v.bare)
+			clear(v.bareAll)
+			clear(v.over)
+			return
+		}
+	}
 	for _, k := range w.keys() {
 		p := w.place(k)
 		if p.net == 0 && p.wrong == 0 { // flat, and not by an exit of one group that took what another holds
