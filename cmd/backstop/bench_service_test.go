@@ -117,7 +117,7 @@ func newBenched(b *testing.B, o serviceOptions) *benched {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- sv.run(ctx) }()
-	for end := time.Now().Add(30 * time.Second); !sv.engine.Ready().Ready; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(3 * time.Minute); !sv.engine.Ready().Ready; time.Sleep(10 * time.Millisecond) { // many accounts of one key read in turn
 		if time.Now().After(end) {
 			b.Fatal("the service did not become ready")
 		}
