@@ -46,6 +46,7 @@ func (d disk) Commit(ctx context.Context, c *journal.Commit) error {
 	if err := d.Store.Commit(ctx, c); err != nil {
 		return err
 	}
+	w.wrote = true
 	w.checkCommit(c)
 	switch struck.Fault {
 	case "lost":
@@ -125,11 +126,14 @@ func (w *world) turn() {
 	w.stats.Steps++
 	p := w.p
 	inputs, answers := append(p.kept, p.inbox...), append(make([]func(bool), len(p.kept)), p.waiting...)
-	p.inbox, p.waiting, p.kept = nil, nil, nil
+	p.inbox, p.waiting, p.kept, w.wrote = nil, nil, nil, false
 	batch, err := p.turner.Turn(context.Background(), w.now, lane.Grant{Exits: 8, Risk: 8, Next: w.now.Add(time.Second)}, inputs)
 	if errors.Is(err, engine.ErrInvariant) {
 		w.broke("invariant 9, no step breaks", "%.900v", err)
 		return
+	}
+	if err == nil || w.wrote { // a crash or a lost answer behind the commit takes nothing of it back
+		w.audit.learned(inputs)
 	}
 	if w.dying != "" {
 		w.crash(w.dying)
@@ -153,23 +157,22 @@ func (w *world) turn() {
 		p.hanging = true
 		w.alive(w.hangs, func() {
 			p.hanging = false
-			w.release(inputs, answers, batch)
+			w.release(answers, batch)
 		})
 		w.hangs = 0
 		return
 	}
-	w.release(inputs, answers, batch)
+	w.release(answers, batch)
 }
 
 // release lets a durable batch take effect.
-func (w *world) release(inputs []lane.Input, answers []func(bool), batch lane.Batch) {
+func (w *world) release(answers []func(bool), batch lane.Batch) {
 	p := w.p
 	for _, answer := range answers {
 		if answer != nil {
 			answer(true)
 		}
 	}
-	w.audit.learned(inputs)
 	p.wake = batch.Wake
 	for _, r := range batch.Sends {
 		w.alive(time.Millisecond, func() { w.send(r) })

@@ -71,6 +71,7 @@ type world struct {
 	p     *process // nil: it is down
 	life  int      // which incarnation of the process this is
 	dying string   // where in a turn the process dies
+	wrote bool     // the turn's commit is in the store, whatever the turn heard of it
 	hangs time.Duration
 	calm  bool // no faults any more
 
