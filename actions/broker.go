@@ -91,8 +91,18 @@ type PositionRow struct {
 	Quantity     int64       `json:"quantity"`           // now, signed
 	Overnight    int64       `json:"overnight_quantity"` // carried in, signed
 	AveragePrice order.Price `json:"average_price"`
-	LastPrice    order.Price `json:"last_price"` // 0 where not told
+	LastPrice    order.Price `json:"last_price"`            // 0 where not told
+	ClosePrice   order.Price `json:"close_price,omitempty"` // of the day before; 0 where not told
 	Multiplier   int64       `json:"multiplier"`
+}
+
+// HoldingRow is delivery that the account held when the day began: CNC, or MTF.
+type HoldingRow struct {
+	order.Key
+	Quantity     int64       `json:"quantity"` // T1 included, what was sold today not taken off
+	AveragePrice order.Price `json:"average_price"`
+	LastPrice    order.Price `json:"last_price"`            // 0 where not told
+	ClosePrice   order.Price `json:"close_price,omitempty"` // of the day before; 0 where not told
 }
 
 // Broker is what Backstop needs of a broker, for one account. Every method returns an *Error on failure.
@@ -108,6 +118,8 @@ type Broker interface {
 	Trades(ctx context.Context, orderID string) ([]order.Trade, error)
 	// Positions are the net rows of the day, rows with quantity 0 included.
 	Positions(ctx context.Context) ([]PositionRow, error)
+	// Holdings are what of delivery was carried in, in CNC and in MTF.
+	Holdings(ctx context.Context) ([]HoldingRow, error)
 	// Instruments streams the day's list to each.
 	Instruments(ctx context.Context, each func(order.Instrument) error) error
 	// Alive checks the session cheaply; nil means it lives.

@@ -59,7 +59,7 @@ func (r *reads) want(w lane.Reads) {
 		r.all.Go(func() { r.answer(l, r.readBook(l)) })
 	}
 	if w.Positions {
-		r.all.Go(func() { r.answer(l, r.readPositions(l)) })
+		r.all.Go(func() { r.answer(l, r.readPositions(l, w.Holdings)) })
 	}
 	for _, id := range w.Trades {
 		r.all.Go(func() { r.answer(l, r.readTrades(l, id)) })
@@ -145,15 +145,22 @@ func (r *reads) readTrades(l *life, id string) lane.Input {
 	return lane.Input{Trades: t}
 }
 
-func (r *reads) readPositions(l *life) lane.Input {
-	p := &lane.Positions{}
+// readPositions reads the positions, and where it is asked for the holdings: one answer without the other would tell too
+// little, so that both fail together.
+func (r *reads) readPositions(l *life, whole bool) lane.Input {
+	p := &lane.Positions{Whole: whole}
 	err := r.pacer.wait(l.ctx, r.now, departRead)
 	p.Began = r.now()
 	if err == nil {
 		p.Rows, err = call(l.ctx, readTimeout, r.broker.Positions)
 	}
+	if err == nil && whole {
+		if err = r.pacer.wait(l.ctx, r.now, departRead); err == nil {
+			p.Holdings, err = call(l.ctx, readTimeout, r.broker.Holdings)
+		}
+	}
 	if err != nil {
-		p.Rows, p.Err = nil, asError(err, "positions", actions.ClassDown)
+		p.Rows, p.Holdings, p.Err = nil, nil, asError(err, "positions", actions.ClassDown)
 	}
 	return lane.Input{Positions: p}
 }

@@ -14,7 +14,7 @@ import (
 // becomes unknown there (it may have left), and the new lane's first step asks for the readings that settle it.
 func (t *Turner) Load(ctx context.Context, now time.Time) error {
 	t.lane = nil
-	snap, err := t.journal.Load(ctx, t.options.Account, order.DayOf(now))
+	snap, err := lane.Load(now, func(day order.Day) (*journal.Snapshot, error) { return t.journal.Load(ctx, t.options.Account, day) })
 	if err != nil {
 		return fmt.Errorf("%w: load %s: %w", ErrJournal, t.options.Account, err)
 	}

@@ -30,9 +30,6 @@ func (r *reader) lintStop(rule *Rule, s *Step, fields map[string]pair) {
 	if f, ok := fields["on"]; ok && s.Of == OfEvent && rule.Listens(order.KindFill) && !rule.Listens(order.KindPartialFill) && (rule.mayHold(entryAssumption(order.Buy)) || rule.mayHold(entryAssumption(order.Sell))) {
 		r.warnNode(f.value, "stop-without-partial-fill", "an entry that fills in part and is then cancelled gets no stop", "write on: [partial_fill, fill]")
 	}
-	if s.literalOf("hold") == "" && slices.ContainsFunc([]string{"NRML", "CNC", "MTF"}, rule.mayBeOf) {
-		r.warnStep(s, "ends-at-close", "in NRML, CNC and MTF this stop ends at the close in this version, while the position goes on", `write hold: day to say that you know, or add order.product == "MIS" to when`)
-	}
 }
 
 // mayBeOf says whether the rule can match an order of a product.

@@ -110,7 +110,9 @@ func (s *Step) defaultOf(p Param) (any, bool) {
 	case ParamDuration:
 		v, err := time.ParseDuration(p.Default)
 		return v, err == nil
-	case ParamText, ParamEnum, ParamName:
+	case ParamEnum: // a default that depends on something is told in words
+		return p.Default, slices.Contains(p.Enum, p.Default)
+	case ParamText, ParamName:
 		return p.Default, true
 	case ParamRoleList, ParamAny:
 		return nil, false

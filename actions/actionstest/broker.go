@@ -36,6 +36,7 @@ type Broker struct {
 	modified map[string]int
 	trades   map[string][]order.Trade
 	carried  map[order.Key]order.Overnight
+	closes   map[string]order.Price // the last close by instrument
 	faults   map[string][]Fault
 	rejects  []string
 	placed   int
@@ -54,7 +55,7 @@ func (b *Broker) hold() (release func()) {
 	b.mu.Lock()
 	if b.rows == nil {
 		b.rows, b.modified, b.trades = map[string]*order.Update{}, map[string]int{}, map[string][]order.Trade{}
-		b.carried, b.faults = map[order.Key]order.Overnight{}, map[string][]Fault{}
+		b.carried, b.faults, b.closes = map[order.Key]order.Overnight{}, map[string][]Fault{}, map[string]order.Price{}
 	}
 	return b.mu.Unlock
 }
@@ -244,10 +245,63 @@ func (b *Broker) Forget(ids ...string) {
 	}
 }
 
-// Carry says what was carried in from an earlier day.
+// Carry says what was carried in from an earlier day. Delivery (CNC, MTF) is in the holdings, all else in the positions.
 func (b *Broker) Carry(o order.Overnight) {
 	defer b.hold()()
 	b.carried[o.Key] = o
+}
+
+// Close says where an instrument (EXCHANGE:SYMBOL) closed on the day before.
+func (b *Broker) Close(instrument string, p order.Price) {
+	defer b.hold()()
+	b.closes[instrument] = p
+}
+
+// Night ends the broker's day: its order book is empty, what is held is carried into the next day, and what is intraday is
+// gone.
+func (b *Broker) Night() {
+	defer b.hold()()
+	for _, row := range b.rows {
+		if row.FilledQuantity == 0 {
+			continue
+		}
+		o := b.carried[row.Key()]
+		o.Key = row.Key()
+		o.Quantity += order.SignOf(row.TransactionType) * row.FilledQuantity
+		if row.AveragePrice > 0 && o.AveragePrice == 0 {
+			o.AveragePrice = row.AveragePrice
+		}
+		b.carried[row.Key()] = o
+	}
+	for k, o := range b.carried {
+		if k.Product == "MIS" || k.Product == "CO" || o.Quantity == 0 {
+			delete(b.carried, k)
+		}
+	}
+	clear(b.rows)
+	clear(b.modified)
+	clear(b.trades)
+}
+
+func delivery(product string) bool { return product == "CNC" || product == "MTF" }
+
+// Holdings are what of delivery was carried in.
+func (b *Broker) Holdings(ctx context.Context) ([]actions.HoldingRow, error) {
+	b.note("holdings")
+	if e := b.fault("holdings").reading("holdings", ctx); e != nil {
+		return nil, e
+	}
+	defer b.hold()()
+	var rows []actions.HoldingRow
+	for k, o := range b.carried {
+		if delivery(k.Product) {
+			rows = append(rows, actions.HoldingRow{Key: k, Quantity: o.Quantity, AveragePrice: o.AveragePrice, ClosePrice: b.closes[k.Instrument()]})
+		}
+	}
+	slices.SortFunc(rows, func(x, y actions.HoldingRow) int {
+		return strings.Compare(x.Instrument()+x.Product, y.Instrument()+y.Product)
+	})
+	return rows, nil
 }
 
 // Row is one order of the book.
@@ -321,6 +375,9 @@ func (b *Broker) Positions(ctx context.Context) ([]actions.PositionRow, error) {
 		return net[k]
 	}
 	for k, o := range b.carried {
+		if delivery(k.Product) {
+			continue
+		}
 		p := at(k)
 		p.Overnight, p.Quantity, p.AveragePrice = o.Quantity, o.Quantity, o.AveragePrice
 	}
@@ -332,7 +389,8 @@ func (b *Broker) Positions(ctx context.Context) ([]actions.PositionRow, error) {
 		}
 	}
 	var rows []actions.PositionRow
-	for _, p := range net {
+	for k, p := range net {
+		p.ClosePrice = b.closes[k.Instrument()]
 		rows = append(rows, *p)
 	}
 	slices.SortFunc(rows, func(x, y actions.PositionRow) int {

@@ -43,6 +43,7 @@ type drawer struct {
 	*rand.Rand
 	people  People
 	trouble Trouble
+	night   bool
 	events  []Event
 	entries []time.Duration
 	names   int
@@ -50,7 +51,7 @@ type drawer struct {
 
 // Draw is the day of a seed: the same seed, people and trouble give the same events.
 func Draw(seed uint64, people People, trouble Trouble, night bool) []Event {
-	d := &drawer{Rand: rand.New(rand.NewPCG(seed, 0x6461)), people: people, trouble: trouble}
+	d := &drawer{Rand: rand.New(rand.NewPCG(seed, 0x6461)), people: people, trouble: trouble, night: night}
 	d.before()
 	d.trade(night)
 	for _, s := range symbols {
@@ -86,6 +87,9 @@ func (d *drawer) oneOf(s ...string) string           { return s[d.IntN(len(s))] 
 func (d *drawer) product() string {
 	if d.people.Products {
 		return d.oneOf("MIS", "NRML")
+	}
+	if d.night {
+		return "NRML" // what is intraday does not outlive the day
 	}
 	return "MIS"
 }

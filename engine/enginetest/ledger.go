@@ -180,6 +180,12 @@ func (l *ledger) nextDay(w *world) {
 	for _, k := range w.keys() {
 		net[k] = w.x.NetQuantity(user, "NFO", k.symbol, k.product)
 	}
+	entered := l.entered
 	*l = newLedger()
 	l.net = net
+	for k, paid := range entered { // what goes on was entered yesterday
+		if net[k.key] != 0 {
+			l.entered[k] = paid
+		}
+	}
 }

@@ -254,6 +254,9 @@ func (w *world) read(reads lane.Reads) {
 			if err == nil {
 				in.Rows, _, in.Err = kite.DecodePositions(w.x.PositionsJSON(user))
 			}
+			if in.Whole = reads.Holdings; in.Err == nil && in.Whole {
+				in.Holdings, _, in.Err = kite.DecodeHoldings(w.x.HoldingsJSON(user))
+			}
 			return lane.Input{Positions: in}
 		})
 	}

@@ -176,13 +176,20 @@ func (w *world) reload() {
 	}
 }
 
-// night is midnight: the exchange's book begins anew, and what is held is carried over.
+// night is midnight: the exchange's book begins anew, and what is held is carried over. A position whose stop stood before
+// its whole quantity is to have one again in the morning; what was bare, or of a day's product, may stay so.
 func (w *world) night() {
+	w.book()
+	held := map[key]bool{}
+	for _, k := range w.keys() {
+		p := w.place(k)
+		held[k] = w.p != nil && !w.now.Before(w.watch.outage) && w.watch.excused[k] == "" && k.product != "MIS" && p.open > 0 && p.stops == p.open && p.others == 0 && p.exits == 0
+	}
 	w.x.NextDay()
 	w.x.Drain()
 	w.changed()
 	for _, k := range w.keys() {
-		if w.x.NetQuantity(user, "NFO", k.symbol, k.product) != 0 {
+		if w.x.NetQuantity(user, "NFO", k.symbol, k.product) != 0 && !held[k] {
 			w.excuse(k, carried, true)
 		}
 	}

@@ -51,9 +51,10 @@ func newPlayer(shelf Shelf) *player {
 	p := &player{shelf: shelf, now: time.Date(2026, 11, 23, 10, 0, 0, 0, order.IST), reads: reads{how: "good"}, teller: newTeller()}
 	list := instruments{
 		"NSE:INFY":              {Exchange: "NSE", Tradingsymbol: "INFY", TickSize: order.Rupee / 20, LotSize: 1, Type: "EQ"},
-		"NFO:NIFTY26NOV24500CE": {Exchange: "NFO", Tradingsymbol: "NIFTY26NOV24500CE", TickSize: order.Rupee / 20, LotSize: 75, Type: "CE"},
+		"NFO:NIFTY26NOV24500CE": {Exchange: "NFO", Tradingsymbol: "NIFTY26NOV24500CE", TickSize: order.Rupee / 20, LotSize: 75, Type: "CE", Expiry: "2026-11-24"},
 	}
 	p.broker = actionstest.NewBroker(user, func() time.Time { return p.now })
+	p.broker.Close("NSE:INFY", 100*order.Rupee)
 	p.o = lane.Options{Account: user, Mode: lane.Live, Confirm: true, Hours: market.Always(), ChatID: "42", Instruments: list, Reasons: kite.Reason}
 	return p
 }
@@ -138,6 +139,7 @@ func (p *player) turn(inputs ...lane.Input) error {
 	p.wake = b.Wake
 	p.want.Book = p.want.Book || b.Reads.Book
 	p.want.Positions = p.want.Positions || b.Reads.Positions
+	p.want.Holdings = p.want.Holdings || b.Reads.Holdings
 	p.want.Trades = append(p.want.Trades, b.Reads.Trades...)
 	for i := range b.Messages {
 		if err := p.turn(lane.Input{Delivery: &lane.Delivery{ActionID: b.Messages[i].ID}}); err != nil {
@@ -152,9 +154,13 @@ func (p *player) serve() error {
 	ctx := context.Background()
 	switch {
 	case p.want.Positions:
-		p.want.Positions = false
-		rows, err := p.broker.Positions(ctx)
-		return p.turn(lane.Input{Positions: &lane.Positions{Began: p.now, Rows: rows, Err: err}})
+		in := &lane.Positions{Began: p.now, Whole: p.want.Holdings}
+		p.want.Positions, p.want.Holdings = false, false
+		in.Rows, in.Err = p.broker.Positions(ctx)
+		if in.Err == nil && in.Whole {
+			in.Holdings, in.Err = p.broker.Holdings(ctx)
+		}
+		return p.turn(lane.Input{Positions: in})
 	case len(p.want.Trades) > 0:
 		id := p.want.Trades[0]
 		p.want.Trades = p.want.Trades[1:]

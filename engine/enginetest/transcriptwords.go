@@ -11,6 +11,7 @@ import (
 	"backstop/actions"
 	"backstop/engine/kite"
 	"backstop/engine/lane"
+	"backstop/engine/market"
 	"backstop/engine/order"
 )
 
@@ -84,6 +85,9 @@ var directives = map[string]func(p *player, w words, input []string) error{
 	"session":  (*player).followSession,
 	"control":  (*player).followControl,
 	"carry":    (*player).followCarry,
+	"market":   (*player).followMarket,
+	"until":    (*player).followUntil,
+	"closed":   (*player).followClosed,
 	"state":    (*player).followState,
 	"exits":    (*player).followExits,
 }
@@ -107,10 +111,48 @@ func (p *player) followRules(w words, input []string) error {
 	return nil
 }
 
-// followCarry says what was carried in; it stands before rules.
+// followCarry says what was carried in: before rules, or while the process is down. carry 10 CNC NSE:INFY; of INFY in
+// NRML where nothing else is said.
 func (p *player) followCarry(w words, _ []string) error {
 	n, err := strconv.ParseInt(w.first(), 10, 64)
-	p.broker.Carry(order.Overnight{Key: order.Key{Exchange: "NSE", Tradingsymbol: "INFY", Product: "NRML"}, Quantity: n, AveragePrice: 100 * order.Rupee})
+	k := order.Key{Exchange: "NSE", Tradingsymbol: "INFY", Product: "NRML"}
+	if len(w.bare) > 1 {
+		k.Product = w.bare[1]
+	}
+	if len(w.bare) > 2 {
+		k.Exchange, k.Tradingsymbol, _ = strings.Cut(w.bare[2], ":")
+	}
+	p.broker.Carry(order.Overnight{Key: k, Quantity: n, AveragePrice: 100 * order.Rupee})
+	return err
+}
+
+// followMarket gives the story the market's own hours, and the day and time at which it begins: without it every moment
+// is trading time.
+func (p *player) followMarket(w words, _ []string) error {
+	p.o.Hours = market.Default()
+	var err error
+	p.now, err = time.ParseInLocation(dayAndTime, w.first(), order.IST)
+	return err
+}
+
+const dayAndTime = "2006-01-02T15:04:05"
+
+// followUntil lets time pass until a time of the day, 15:30:00. The lane is called when it asked to be.
+func (p *player) followUntil(w words, _ []string) error {
+	at, err := time.ParseInLocation(dayAndTime, p.now.In(order.IST).Format(time.DateOnly)+"T"+w.first(), order.IST)
+	if err != nil {
+		return err
+	}
+	if at.Before(p.now) {
+		return errors.New("that is over")
+	}
+	return p.wait(at.Sub(p.now))
+}
+
+// followClosed says where INFY closed on the day before.
+func (p *player) followClosed(w words, _ []string) error {
+	price, err := order.ParsePrice(w.first())
+	p.broker.Close("NSE:INFY", price)
 	return err
 }
 
@@ -293,20 +335,19 @@ func (p *player) followRestart(w words, _ []string) error {
 	return p.begin()
 }
 
-// followMidnight goes to nine o'clock of the next day; the broker's book begins anew.
-func (p *player) followMidnight(words, []string) error {
+// followMidnight goes to nine o'clock of the next day, or of the day that is named; the broker's book begins anew, and
+// what is held is carried over.
+func (p *player) followMidnight(w words, _ []string) error {
 	y, m, d := p.now.In(order.IST).Date()
-	p.now = time.Date(y, m, d+1, 9, 0, 0, 0, order.IST)
-	net := map[order.Key]int64{}
-	for _, row := range p.broker.Rows() {
-		if row.Product != "MIS" {
-			net[row.Key()] += order.SignOf(row.TransactionType) * row.FilledQuantity
+	next := time.Date(y, m, d+1, 9, 0, 0, 0, order.IST)
+	if w.first() != "" {
+		var err error
+		if next, err = time.ParseInLocation(dayAndTime, w.first(), order.IST); err != nil {
+			return err
 		}
 	}
-	for k, n := range net {
-		p.broker.Carry(order.Overnight{Key: k, Quantity: n, AveragePrice: 100 * order.Rupee})
-	}
-	p.broker.Forget()
+	p.now = next
+	p.broker.Night()
 	p.pending = nil
 	if p.turner == nil {
 		return nil

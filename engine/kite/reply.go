@@ -243,6 +243,8 @@ func readPosition(raw []byte) (p actions.PositionRow, err error) {
 			p.AveragePrice, _ = price(m.value) // 0: not told
 		case "last_price":
 			p.LastPrice, _ = price(m.value) // 0: not told
+		case "close_price":
+			p.ClosePrice, _ = price(m.value) // 0: not told
 		}
 		if err != nil {
 			return p, fmt.Errorf("%s: %w", m.name, err)

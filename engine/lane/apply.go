@@ -327,54 +327,6 @@ func (l *Lane) takeTrades(t *Trades) {
 	l.dirty.orders[o.ID] = true
 }
 
-// takePositions learns what was carried in (once a day) and the last prices.
-func (l *Lane) takePositions(p *Positions) {
-	delete(l.asked, "positions")
-	if p.Err != nil {
-		l.noteError(p.Err)
-		wait := 2 * time.Second
-		if l.meta.Dead {
-			wait = readsLater
-		}
-		l.asked["positions again"] = l.meta.Now.Add(wait)
-		return
-	}
-	l.sessionLives()
-	if order.DayOf(p.Began) != l.meta.Day && !l.o.Assume {
-		return // begun before midnight: what was carried in then was yesterday's
-	}
-	p.Began = p.Began.UTC().Round(0)
-	l.journalJSON(journal.InputPositions, p)
-	last := map[string]order.Price{}
-	var carried []order.Overnight
-	for _, row := range p.Rows {
-		if row.LastPrice > 0 && !l.freshTick(row.Instrument()) {
-			last[row.Instrument()] = row.LastPrice
-		}
-		if row.Overnight != 0 {
-			carried = append(carried, order.Overnight{Key: row.Key, Quantity: row.Overnight, AveragePrice: row.AveragePrice})
-		}
-	}
-	delete(l.asked, "prices")
-	delete(l.asked, "positions again")
-	if l.book.OvernightKnown() && !l.o.Assume {
-		l.takePrices(last)
-		if l.lastPriceWanted() { // not in it: a position that is not there yet
-			l.asked["positions again"] = l.meta.Now.Add(readsLater)
-		}
-		return
-	}
-	defer l.takePrices(last)
-	l.meta.Overnight, l.meta.NightsOf = carried, l.meta.Day
-	l.dirty.meta = true
-	l.nights = true
-	l.book.SetOvernight(carried)
-	l.lookEverywhere()
-	if l.bookRead() {
-		l.arm(false)
-	}
-}
-
 // bookRead says whether this lane has read the book today: what an earlier process read is no ground to act on.
 func (l *Lane) bookRead() bool { return !l.meta.LastGood.Before(l.started) }
 

@@ -38,6 +38,7 @@ type Log struct {
 type Reads struct {
 	Book      bool
 	Positions bool
+	Holdings  bool     // with the positions: what of delivery was carried in
 	Trades    []string // order ids
 }
 

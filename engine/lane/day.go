@@ -61,6 +61,9 @@ func (l *Lane) dayLacks(last bool) string {
 	for _, k := range l.book.Keys() {
 		h := l.book.Holding(order.Claimed, k)
 		for _, g := range h.Groups {
+			if g.Gone {
+				continue // at what price it went nobody knows, and nothing was exited today
+			}
 			if _, told := g.Realized(); !told {
 				return "average_price"
 			}

@@ -325,7 +325,11 @@ func (l *Lane) scope(e *order.Event, by rules.By) string {
 	case "order":
 		return "order " + e.OrderID
 	case "group":
-		return "group " + string(l.meta.Day) + " " + e.Key.Instrument() + " " + e.Key.Product + " " + e.Group
+		began := l.meta.Day
+		if g := l.group(order.Claimed, e.Key, e.Group); g != nil && g.Since != "" { // one that was carried in keeps its name
+			began = g.Since
+		}
+		return "group " + string(began) + " " + e.Key.Instrument() + " " + e.Key.Product + " " + e.Group
 	case "symbol":
 		return "symbol " + string(l.meta.Day) + " " + e.Key.Instrument()
 	case "day":

@@ -82,6 +82,9 @@ func (l *Lane) wordsAt(run *run, s site) *rules.Words {
 	}
 	if g := l.group(order.Claimed, s.Key, s.Group); g != nil {
 		w.Group = l.groupWords(g)
+		if g.First != nil && s.OrderID == g.ID {
+			w.Order = l.earlierWords(g)
+		}
 	}
 	l.placeWords(w, s.Key)
 	return w
@@ -230,12 +233,12 @@ func (l *Lane) sitesOf(run *run, step *rules.Step) []site {
 		case rules.UnitPosition:
 			if i := slices.IndexFunc(h.Open(), func(g *order.Group) bool { return g.Open() > 0 && fits(g.ID, "") }); i >= 0 && h.Position != 0 {
 				g := h.Open()[i]
-				out = append(out, site{OrderID: firstOf(g.Entries), Group: g.ID, Key: k, Short: h.Position < 0})
+				out = append(out, site{OrderID: g.FirstEntry(), Group: g.ID, Key: k, Short: h.Position < 0})
 			}
 		default:
 			for _, g := range h.Open() {
 				if g.Open() > 0 && fits(g.ID, "") {
-					out = append(out, site{OrderID: firstOf(g.Entries), Group: g.ID, Key: k, Short: g.Sign < 0})
+					out = append(out, site{OrderID: g.FirstEntry(), Group: g.ID, Key: k, Short: g.Sign < 0})
 				}
 			}
 		}

@@ -93,6 +93,9 @@ func (l *Lane) placeID(s *slot, slice, gen int) string {
 		facts = append(facts, string(l.meta.Day), s.Group)
 	} else {
 		facts = append(facts, s.Group, fmt.Sprint(s.Part))
+		if g := l.group(order.Confirmed, s.Key, s.Group); g != nil && g.Carried { // each day has orders of its own
+			facts = append(facts, string(l.meta.Day))
+		}
 	}
 	return actions.ID(append(facts, fmt.Sprint(slice), fmt.Sprint(gen))...)
 }

@@ -41,11 +41,13 @@ type Trades struct {
 	Err     error
 }
 
-// Positions is an answer of the positions.
+// Positions is an answer of the positions and, where the lane asked for them, the holdings.
 type Positions struct {
-	Began time.Time
-	Rows  []actions.PositionRow
-	Err   error
+	Began    time.Time
+	Rows     []actions.PositionRow
+	Holdings []actions.HoldingRow `json:",omitempty"`
+	Whole    bool                 `json:",omitempty"` // the holdings were read too
+	Err      error
 }
 
 // Outcome is what the broker answered to a request that was sent. Err nil means accepted.

@@ -139,7 +139,7 @@ func (l *Lane) cancelStep(s *slot, so *slotOrder) step {
 
 // wanted is how much the slot's orders together shall have live.
 func (l *Lane) wanted(s *slot, g *order.Group) int64 {
-	if !s.Active || s.Left != "" {
+	if !s.Active || s.Left != "" || s.Doubt != "" {
 		return 0
 	}
 	open := max(0, l.shareOf(s, g))
@@ -149,7 +149,7 @@ func (l *Lane) wanted(s *slot, g *order.Group) int64 {
 		}
 		open = max(0, open-l.looseTargets(g))
 		if s.Most > 0 {
-			open = min(open, s.Most)
+			open = min(open, max(0, s.Most-l.took(s)))
 		}
 	}
 	return open
@@ -213,7 +213,7 @@ func (l *Lane) partsOf(g *order.Group) []part {
 // wanted. A triggered stop takes the target away at once, not at its fill.
 func (l *Lane) stopReady(s *slot) bool {
 	stop, ok := l.slots[slotID(actions.SlotStop, s.Key, s.Group, s.Part)]
-	if !ok || !stop.Active || stop.Left != "" {
+	if !ok || !stop.Active || stop.Left != "" || stop.Doubt != "" {
 		return true
 	}
 	orders := l.keptOrders(stop)

@@ -62,6 +62,7 @@ type Lane struct {
 	posted    bool                 // a postback came since the start
 	suspects  map[string]*suspect  // orders that should have moved
 	armed     bool
+	listing   bool      // the arming is a first one: what is open is listed
 	startTold bool      // that this process began
 	nights    bool      // positions were read: the overnight quantities are not assumed
 	reading   bool      // a book reading is under way
@@ -160,8 +161,9 @@ func (l *Lane) dropDryRun() {
 			kept.Restore(o)
 		}
 	}
+	l.meta.Overnight, l.meta.Stood = unlookedAfter(l.meta.Overnight), unlookedAfter(l.meta.Stood)
 	if l.book.OvernightKnown() {
-		kept.SetOvernight(l.book.Overnight())
+		kept.SetOvernight(unlookedAfter(l.book.Overnight()))
 	}
 	l.book = kept
 }
@@ -242,15 +244,42 @@ func (l *Lane) carry() {
 	panic(BrokenInvariant{"a step that does not come to rest"})
 }
 
-// rollDay ends the day that was: nothing of yesterday is sent today, and Kite's book begins anew.
+// rollDay ends the day that was: nothing of yesterday is sent today, and Kite's book begins anew. Groups that stand open
+// go on, and with them the stops and targets that are held over the night.
 func (l *Lane) rollDay(day order.Day) {
 	first := l.meta.Day == ""
+	if !first {
+		l.endDay()
+	}
 	l.meta.Day, l.meta.Closing, l.meta.Missed = day, nil, Missed{}
 	l.started = l.meta.Now
 	l.dirty.meta = true
 	if first {
 		return
 	}
+	l.book.Clear()
+	clear(l.shown)
+	clear(l.watched)
+	clear(l.suspects)
+	clear(l.unheard)
+	clear(l.unposted)
+	l.watchNews = true
+	l.ahead = map[string]bool{}
+	clear(l.hot)
+	clear(l.lasting)
+	clear(l.surpluses)
+	clear(l.strays)
+	l.asked = map[string]time.Time{}
+	if l.o.Assume {
+		l.setOvernight(l.meta.Stood)
+	} else {
+		l.armed = false
+	}
+}
+
+// endDay ends what a day holds: requests, sequences, what was told, and the slots that nothing carries over the night.
+func (l *Lane) endDay() {
+	l.standOver()
 	for _, id := range l.openRequests() {
 		r := l.requests[id]
 		switch {
@@ -261,9 +290,19 @@ func (l *Lane) rollDay(day order.Day) {
 			l.set(r, actions.Skipped, actions.WhyDayOver)
 		}
 	}
+	over := l.heldOver()
+	l.awake, l.byPlace = map[string]bool{}, map[order.Key][]string{}
 	for _, id := range sortedKeys(l.slots) {
-		delete(l.slots, id)
+		s := l.slots[id]
 		l.dirty.slots[id] = true
+		o, goesOn := over[id]
+		if !goesOn {
+			delete(l.slots, id)
+			continue
+		}
+		l.toMorning(s, o)
+		l.byPlace[s.Key] = append(l.byPlace[s.Key], id)
+		l.awake[id] = true
 	}
 	for _, id := range sortedKeys(l.runs) {
 		delete(l.runs, id)
@@ -283,29 +322,10 @@ func (l *Lane) rollDay(day order.Day) {
 		l.dirty.flats[id] = true
 	}
 	for _, id := range sortedKeys(l.fired) { // longer than any cooldown; what counts within a day has it in its name
-		if l.meta.Now.Sub(l.fired[id]) > firedFor {
+		if l.meta.Now.Sub(l.fired[id]) > firedFor && !l.firedByStanding(id) {
 			delete(l.fired, id)
 			l.dirty.fired[id] = true
 		}
-	}
-	carried := l.meta.Overnight
-	l.book.Clear()
-	clear(l.shown)
-	clear(l.watched)
-	clear(l.suspects)
-	clear(l.unheard)
-	clear(l.unposted)
-	l.watchNews = true
-	l.ahead, l.awake, l.byPlace = map[string]bool{}, map[string]bool{}, map[order.Key][]string{}
-	clear(l.hot)
-	clear(l.lasting)
-	clear(l.surpluses)
-	clear(l.strays)
-	l.asked = map[string]time.Time{}
-	if l.o.Assume {
-		l.book.SetOvernight(carried)
-	} else {
-		l.armed = false
 	}
 }
 

@@ -1,6 +1,7 @@
 package lane
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -84,6 +85,73 @@ const (
 	replaceWithin = 10 * time.Minute
 )
 
+// endSlack is how much sooner than the calendar's the broker's clock may have ended a session.
+const endSlack = 5 * time.Second
+
+// auctionBurst is how long from the beginning of a closing auction the exchange cancels what can't stay (kite-facts 6.1).
+const auctionBurst = time.Minute
+
+// endedBy says what of the day's own ended an order at the moment that its row tells: the square-off of its product, the
+// closing auction, or the close. "": none, somebody took it away.
+func (l *Lane) endedBy(s *slot, row *order.Update) string {
+	at := row.Latest()
+	if at.IsZero() || at.After(l.meta.Now) {
+		at = l.meta.Now
+	}
+	h, exchange := l.o.Hours, s.Key.Exchange
+	over := h.SquareOff(exchange, s.Key.Product, at)
+	auction := h.Auction(exchange, at)
+	switch {
+	case !over.IsZero() && !at.Before(over) && h.IsOpen(exchange, at):
+		return leftSquareOff
+	case !auction.IsZero() && !at.Before(auction) && at.Before(auction.Add(auctionBurst)):
+		return leftClose
+	case !h.IsOpen(exchange, at) || !h.IsOpen(exchange, at.Add(endSlack)):
+		return leftClose
+	}
+	return ""
+}
+
+// lapsedFor is how long the orders that a session's end takes away are collected before they are told together.
+const lapsedFor = 10 * time.Second
+
+// observeLapsed tells which stops and targets the square-off or the close has ended, all of them in one message.
+func (l *Lane) observeLapsed() {
+	var again, over []string
+	told := false
+	for _, id := range sortedKeys(l.slots) {
+		told = told || !l.slots[id].Lapsed.IsZero() && !l.meta.Now.Before(l.slots[id].Lapsed.Add(lapsedFor))
+	}
+	if !told {
+		return
+	}
+	for _, id := range sortedKeys(l.slots) {
+		s := l.slots[id]
+		if s.Lapsed.IsZero() {
+			continue
+		}
+		s.Lapsed = time.Time{}
+		l.touchSlot(s)
+		g := l.group(order.Confirmed, s.Key, s.Group)
+		if g == nil || g.Open() == 0 {
+			continue
+		}
+		line := fmt.Sprintf("%s %s %s %d at %s (%s)", slotWord(s.Kind), s.Key.Tradingsymbol, g.ExitSide(), g.Open(), max(s.Trigger, s.Price), s.Left)
+		if l.hold(s) == holdDay {
+			over = append(over, line)
+		} else {
+			again = append(again, line)
+		}
+	}
+	text := fmt.Sprintf("ENDED WITH THE SESSION (%s): ", l.o.Account)
+	if len(over) > 0 {
+		l.alertOnce(text + listed(over) + ". Nothing is placed in their place: hold is day. Exit, or place a GTT in Kite, if the position goes on.")
+	}
+	if len(again) > 0 {
+		l.alertOnce(text + listed(again) + ". Placed again when the market opens; until then nothing covers the position.")
+	}
+}
+
 // lostOrder: a stop that a person cancelled stays cancelled; one that the exchange took is replaced a few times,
 // then the position is left; one that the close took is not replaced.
 func (l *Lane) lostOrder(s *slot, o *order.Order) {
@@ -92,13 +160,11 @@ func (l *Lane) lostOrder(s *slot, o *order.Order) {
 		return
 	}
 	now := l.meta.Now
-	over := l.o.Hours.SquareOff(s.Key.Exchange, s.Key.Product, now)
-	inside := l.o.Hours.IsOpen(s.Key.Exchange, now) && (over.IsZero() || now.Before(over))
 	l.touchSlot(s)
-	switch {
+	switch ended := l.endedBy(s, row); {
 	case l.o.Assume:
-	case !inside:
-		s.Left = "the close"
+	case ended != "":
+		s.Left, s.Lapsed = ended, now
 		return
 	case row.StatusMessage == "" && !s.Replace:
 		s.Left = actions.WhyPerson

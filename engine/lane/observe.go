@@ -66,6 +66,7 @@ func (l *Lane) observeTime() {
 	if !l.o.Assume && l.book.OvernightKnown() {
 		l.observeWaiting()
 		l.observeClosing()
+		l.observeLapsed()
 		l.observeUnheard()
 	}
 }
@@ -129,7 +130,7 @@ func (l *Lane) hotKeys() []order.Key {
 
 // observeFlat tells once that a group's open quantity reached 0.
 func (l *Lane) observeFlat(g *order.Group) {
-	if g.Carried && g.Exited == 0 || g.Baseline && !l.armed {
+	if g.Carried && g.Exited == 0 || (g.Baseline || g.Gone) && !l.armed {
 		return
 	}
 	cause := flatKey(g)
@@ -145,15 +146,17 @@ func (l *Lane) observeFlat(g *order.Group) {
 	}
 	l.flats[cause] = true
 	l.dirty.flats[cause] = true
-	l.emit(order.Event{ID: actions.ID("event", l.o.Account, g.Key.Instrument(), g.Key.Product, g.ID, "flat", fmt.Sprint(g.Filled), fmt.Sprint(g.Exited)),
-		Kind: order.KindFlat, OrderID: firstOf(g.Entries), Group: g.ID, Key: g.Key, Cause: l.flatCause(g), Quantity: g.Filled})
+	l.emit(order.Event{ID: l.groupEvent(g, "flat", fmt.Sprint(g.Filled), fmt.Sprint(g.Exited)),
+		Kind: order.KindFlat, OrderID: g.FirstEntry(), Group: g.ID, Key: g.Key, Cause: l.flatCause(g), Quantity: g.Filled})
 }
 
-func firstOf(ids []string) string {
-	if len(ids) == 0 {
-		return ""
+// groupEvent is the id of an event of a group, by its facts. What was carried in counts anew each day.
+func (l *Lane) groupEvent(g *order.Group, facts ...string) string {
+	name := []string{"event", l.o.Account, g.Key.Instrument(), g.Key.Product, g.ID}
+	if g.Carried {
+		name = append(name, string(l.meta.Day))
 	}
-	return ids[0]
+	return actions.ID(append(name, facts...)...)
 }
 
 func flatKey(g *order.Group) string {
@@ -175,7 +178,10 @@ func (l *Lane) markFlat() {
 // flatCause says by what a group went flat: the order that reduced it last.
 func (l *Lane) flatCause(g *order.Group) string {
 	o, ok := l.book.Order(g.LastExit)
-	if !ok {
+	switch {
+	case !ok && g.Gone && l.expired(g.Key):
+		return "broker"
+	case !ok:
 		return "person"
 	}
 	if _, so := l.slotOf(o.ID); so != nil && so.Exit && so.Triggered.IsZero() {
@@ -258,8 +264,8 @@ func (l *Lane) observeBare(g *order.Group) {
 	if !t.Event {
 		t.Event = true
 		l.dirty.told[cause] = true
-		l.emit(order.Event{ID: actions.ID("event", l.o.Account, g.Key.Instrument(), g.Key.Product, g.ID, "unprotected", fmt.Sprint(g.Filled), fmt.Sprint(g.Exited), fmt.Sprint(bare)),
-			Kind: order.KindUnprotected, OrderID: firstOf(g.Entries), Group: g.ID, Key: g.Key, Quantity: bare})
+		l.emit(order.Event{ID: l.groupEvent(g, "unprotected", fmt.Sprint(g.Filled), fmt.Sprint(g.Exited), fmt.Sprint(bare)),
+			Kind: order.KindUnprotected, OrderID: g.FirstEntry(), Group: g.ID, Key: g.Key, Quantity: bare})
 	}
 	if !l.o.Assume {
 		l.say(cause, l.bareText(g, bare), sayAgain)
@@ -325,12 +331,17 @@ func (l *Lane) observeWaiting() {
 	}
 }
 
-// observeClosing says, 30 minutes before a segment's close, which stops end with the day: in this version none
-// is held over the night.
+// endsWithDay says whether a stop of a position that may go on ends with the day.
+func (l *Lane) endsWithDay(s *slot) bool {
+	return s.Kind == actions.SlotStop && s.Active && s.Key.Product != "MIS" && s.Key.Product != "CO" && l.hold(s) == holdDay
+}
+
+// observeClosing says, 30 minutes before a segment's close, which stops end with it for good though their position may go
+// on: those whose hold is day.
 func (l *Lane) observeClosing() {
 	for _, id := range sortedKeys(l.slots) {
 		s := l.slots[id]
-		if s.Kind != actions.SlotStop || !s.Active || s.Key.Product == "MIS" || l.meta.Closing[s.Key.Exchange] == l.meta.Day {
+		if !l.endsWithDay(s) || l.meta.Closing[s.Key.Exchange] == l.meta.Day {
 			continue
 		}
 		end := l.o.Hours.Close(s.Key.Exchange, l.meta.Now)

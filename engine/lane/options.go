@@ -22,6 +22,8 @@ type Hours interface {
 	IsOpen(exchange string, t time.Time) bool
 	Close(exchange string, t time.Time) time.Time              // of the IST day of t; zero without a session
 	SquareOff(exchange, product string, t time.Time) time.Time // of intraday positions; zero for others
+	Auction(exchange string, t time.Time) time.Time            // when the closing auction of the day begins; zero without one
+	NextOpen(exchange string, t time.Time) time.Time           // t itself within a session; zero where none is known
 	TradingDay(t time.Time) bool
 }
 

@@ -131,7 +131,7 @@ func (l *Lane) takePrices(last map[string]order.Price) {
 		for _, g := range slices.Clone(l.book.Holding(order.Claimed, k).Open()) {
 			if g.Open() > 0 && !g.Baseline {
 				l.emit(order.Event{ID: actions.ID("event", l.o.Account, k.Instrument(), k.Product, g.ID, "price", next[k.Instrument()].String(), l.meta.Now.UTC().Format(time.RFC3339Nano)),
-					Kind: order.KindPrice, OrderID: firstOf(g.Entries), Group: g.ID, Key: k})
+					Kind: order.KindPrice, OrderID: g.FirstEntry(), Group: g.ID, Key: k})
 			}
 		}
 	}

@@ -42,7 +42,7 @@ func (l *Lane) wantReads() {
 	}
 	if at := l.nextPositions(); !at.IsZero() && !now.Before(at) {
 		l.asked["positions"] = now
-		l.batch.Reads.Positions = true
+		l.batch.Reads.Positions, l.batch.Reads.Holdings = true, !l.book.OvernightKnown()
 	}
 	for _, id := range l.tradesWanted() {
 		if at := l.asked["trades again "+id]; !now.Before(at) {
@@ -299,6 +299,9 @@ func (l *Lane) wake() time.Time {
 	for _, at := range l.lasting {
 		sooner(at)
 	}
+	if len(l.slots) > 0 && !l.o.Assume { // what goes on is looked at as soon as the new day begins
+		sooner(midnight(now))
+	}
 	for _, r := range l.runs {
 		sooner(r.Due)
 		if r.Fan != nil {
@@ -314,6 +317,10 @@ func (l *Lane) wake() time.Time {
 		sooner(at.Add(heardLate))
 	}
 	for id := range l.awake {
+		sooner(l.morningAt(l.slots[id]))
+		if lapsed := l.slots[id].Lapsed; !lapsed.IsZero() {
+			sooner(lapsed.Add(lapsedFor))
+		}
 		for i := range l.slots[id].Orders {
 			so := &l.slots[id].Orders[i]
 			if l.slots[id].Kind == actions.SlotStop && !so.Ended && !so.Triggered.IsZero() && !so.Exit {

@@ -77,7 +77,7 @@ func (l *Lane) deriveSlot(s *slot) bool {
 	l.takeFound(s)
 	l.noteEnded(s)
 	l.takeWish(s)
-	if l.held(s) {
+	if l.held(s) || l.waitsForMorning(s) {
 		return false
 	}
 	var steps []step
@@ -91,7 +91,7 @@ func (l *Lane) deriveSlot(s *slot) bool {
 
 // resting says whether a slot has nothing to do until its place changes: nothing open, live or under way.
 func (l *Lane) resting(s *slot) bool {
-	if l.held(s) || s.Wish != nil || s.Kind == actions.SlotExit && s.Active || len(l.slotRequests(s)) > 0 || !l.o.Assume && l.liveQuantity(s) > 0 {
+	if l.held(s) || s.Morning || !s.Lapsed.IsZero() || s.Wish != nil || s.Kind == actions.SlotExit && s.Active || len(l.slotRequests(s)) > 0 || !l.o.Assume && l.liveQuantity(s) > 0 {
 		return false
 	}
 	if a := l.actions[s.Owner]; a != nil && !a.State.Final() {
@@ -236,6 +236,10 @@ func (l *Lane) slotState(s *slot, a *actions.Action) (actions.State, string) {
 		return actions.Waiting, actions.WhyConfirm
 	case s.Left != "":
 		return actions.Skipped, s.Left
+	case s.Doubt != "":
+		return actions.Skipped, s.Doubt
+	case s.Morning:
+		return actions.Waiting, actions.WhySlot
 	case l.held(s): // what it wants is derived again from a reading that is owed
 		return actions.Waiting, actions.WhySlot
 	case s.Kind == actions.SlotTarget && !l.stopReady(s):

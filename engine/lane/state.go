@@ -21,6 +21,7 @@ type meta struct {
 	ArmedMode Mode                 `json:"armed_mode,omitempty"` // the mode of the last arming; a change makes a new baseline
 	Overnight []order.Overnight    `json:"overnight,omitempty"`
 	NightsOf  order.Day            `json:"nights_of,omitempty"` // the day that Overnight is of
+	Stood     []order.Overnight    `json:"stood,omitempty"`     // what was open when the day before ended, until the morning's quantities are known
 	Dead      bool                 `json:"session_dead,omitempty"`
 	DeadWhy   string               `json:"session_why,omitempty"`
 	Died      time.Time            `json:"session_died,omitzero"`
@@ -57,6 +58,10 @@ type slot struct {
 	Replace    bool        `json:"replace,omitempty"`
 	IfUnfilled string      `json:"if_unfilled,omitempty"` // "" is reprice
 	Person     bool        `json:"person,omitempty"`      // a person moved it: the price stays theirs
+	Hold       string      `json:"hold,omitempty"`        // what follows at the close; "" is the product's own: day for MIS, else until_flat
+	Morning    bool        `json:"morning,omitempty"`     // it comes from an earlier day and waits for the market to open
+	Lapsed     time.Time   `json:"lapsed,omitzero"`       // when the session's end took its order away, until that is told
+	Doubt      string      `json:"doubt,omitempty"`       // why it was not placed again in the morning
 	Rule       string      `json:"rule"`                  // whose wish it was first: its matches on entry fills move it freely
 	Owner      string      `json:"owner,omitempty"`       // the action that wished last
 	Assumed    []string    `json:"assumed,omitempty"`
@@ -164,6 +169,23 @@ const (
 	docClock  = "clock"    // how far a rule's schedule has come
 	docFlat   = "flat"
 )
+
+// Load asks a store for what New takes: the orders from the last day on that the account had, for what stood open when
+// it ended goes on.
+func Load(now time.Time, load func(order.Day) (*journal.Snapshot, error)) (*journal.Snapshot, error) {
+	today := order.DayOf(now)
+	snap, err := load(today)
+	if err != nil || snap == nil {
+		return snap, err
+	}
+	for _, d := range snap.Docs {
+		var m meta
+		if d.Kind == docMeta && json.Unmarshal(d.Body, &m) == nil && m.Day != "" && m.Day < today {
+			return load(m.Day)
+		}
+	}
+	return snap, nil
+}
 
 // restore fills the lane from what the store kept.
 func (l *Lane) restore(snap *journal.Snapshot) error {

@@ -175,7 +175,7 @@ func (l *Lane) View() View {
 	}
 	carried := map[order.Key]int64{}
 	for _, o := range l.book.Overnight() {
-		carried[o.Key] = o.Quantity
+		carried[o.Key] += o.Quantity
 	}
 	for _, k := range l.book.Keys() {
 		if k.Tradingsymbol == "" {

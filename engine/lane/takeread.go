@@ -94,6 +94,7 @@ func (l *Lane) newBaseline() bool {
 
 // arm begins to act once book and overnight quantities are known.
 func (l *Lane) arm(baseline bool) {
+	l.listing = l.listing || baseline
 	if l.armed || !l.book.OvernightKnown() {
 		if baseline {
 			l.meta.ArmedMode = l.o.Mode
@@ -107,7 +108,10 @@ func (l *Lane) arm(baseline bool) {
 		l.meta.ArmedMode = l.o.Mode
 	}
 	l.dirty.meta = true
-	l.tellBaseline()
+	if l.listing {
+		l.listing = false
+		l.tellBaseline()
+	}
 	if !l.startTold && l.o.Rules != nil && l.o.Rules.Listens(order.KindStarted) {
 		l.startTold = true
 		l.emit(order.Event{ID: actions.ID("event", l.o.Account, "started", l.started.UTC().Format(time.RFC3339Nano)), Kind: order.KindStarted})

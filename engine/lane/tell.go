@@ -149,6 +149,12 @@ func (l *Lane) slotNext(s *slot) (next, hint string) {
 	if e := s.Refused; e != nil {
 		return "Zerodha refused the stop: " + sentence(e.Message), sentence(e.Hint)
 	}
+	if s.Doubt != "" {
+		return fmt.Sprintf("the stop at %s was not placed again: %s", s.Trigger, s.Doubt), "Place a stop in Kite, or exit."
+	}
+	if s.Morning {
+		return "the stop is placed again when the market has opened", ""
+	}
 	switch s.Left {
 	case "":
 	case actions.WhyPerson:
@@ -260,7 +266,7 @@ func (l *Lane) closingText(exchange string, end time.Time) string {
 	var stops []string
 	for _, id := range sortedKeys(l.slots) {
 		s := l.slots[id]
-		if s.Kind == actions.SlotStop && s.Active && s.Key.Product != "MIS" && s.Key.Exchange == exchange && len(l.liveOrders(s)) > 0 {
+		if l.endsWithDay(s) && s.Key.Exchange == exchange && len(l.liveOrders(s)) > 0 {
 			stops = append(stops, fmt.Sprintf("%s %d", s.Key.Tradingsymbol, l.liveQuantity(s)))
 		}
 	}

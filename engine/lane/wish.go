@@ -43,7 +43,10 @@ func (l *Lane) wishStop(run *run, at site, rule *rules.Rule, a *actions.Action, 
 		l.setAction(a, actions.Skipped, why)
 		return
 	}
-	s.Replace, s.IfUnfilled = args.Enum("if_cancelled") == "replace", args.Enum("if_unfilled")
+	s.Replace, s.IfUnfilled, s.Hold = args.Enum("if_cancelled") == "replace", args.Enum("if_unfilled"), ""
+	if args.Has("hold") {
+		s.Hold = args.Enum("hold")
+	}
 	l.own(s, a, rule, w)
 }
 
@@ -185,12 +188,17 @@ func (l *Lane) takeWish(s *slot) {
 	if !w.Confirmed && waits == nil { // an older one keeps its own prices: what the newer one saw may be a forgery
 		l.evaluateAgain(s, w)
 	}
+	l.useWish(s, w)
+}
+
+// useWish makes what a wish asks for a stop's or target's own.
+func (l *Lane) useWish(s *slot, w *wish) {
 	s.Active = true
 	if w.Keep && (s.Trigger > 0 || s.Price > 0) {
 		return
 	}
 	if w.Trigger != s.Trigger || w.Limit != s.Limit || w.OrderType != s.OrderType || w.Price != s.Price || w.Most != s.Most {
-		s.Blocked = ""
+		s.Blocked, s.Doubt = "", ""
 	}
 	s.Trigger, s.Limit, s.OrderType, s.Price, s.Most = w.Trigger, w.Limit, w.OrderType, w.Price, w.Most
 }

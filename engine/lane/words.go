@@ -22,6 +22,9 @@ func (l *Lane) words(e *order.Event, r *run) *rules.Words {
 	}
 	if g := l.group(order.Claimed, e.Key, e.Group); g != nil {
 		w.Group = l.groupWords(g)
+		if g.First != nil && e.OrderID == g.ID { // its entry is of an earlier day and in no book
+			w.Order = l.earlierWords(g)
+		}
 	}
 	if layer, _ := l.pricedBy(e); layer == order.Confirmed {
 		l.confirmedPrices(w, e)
@@ -38,6 +41,14 @@ func (l *Lane) words(e *order.Event, r *run) *rules.Words {
 			w.Error = *r.Error
 		}
 	}
+	return w
+}
+
+// earlierWords are the words of a group's first entry, as it was last seen on its own day.
+func (l *Lane) earlierWords(g *order.Group) rules.OrderWords {
+	w := rowWords(g.First)
+	w.Role, w.Tag = string(order.RoleEntry), g.Tag
+	w.Age = age(l.meta.Now, g.First.OrderTimestamp)
 	return w
 }
 
@@ -188,8 +199,10 @@ func (l *Lane) positionWords(k order.Key) rules.PositionWords {
 	h := l.book.Holding(order.Claimed, k)
 	w := rules.PositionWords{Quantity: int(h.Position), RealizedPnL: h.Realized.Rupees(), DayQuantity: int(h.Position)}
 	var value, quantity int64
-	if carried, ok := h.Group("overnight"); ok {
-		w.DayQuantity -= int(carried.Filled * carried.Sign)
+	for _, g := range h.Groups {
+		if g.Carried && !g.Gone {
+			w.DayQuantity -= int(g.Carry * g.Sign)
+		}
 	}
 	for _, g := range h.Open() {
 		if p, told := g.EntryPrice(); told {

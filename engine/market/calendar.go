@@ -113,6 +113,23 @@ func (c *Calendar) NextOpen(exchange string, t time.Time) time.Time {
 	return time.Time{}
 }
 
+// Auction is when the closing auction of the exchange's session on the IST day of t begins; zero on a day without one.
+func (c *Calendar) Auction(exchange string, t time.Time) time.Time {
+	d := dayOf(t)
+	if c.always {
+		return time.Time{}
+	}
+	h, ok := c.hoursOn(c.segment(exchange), d)
+	if !ok {
+		return time.Time{}
+	}
+	a, ok := h.auctionIn()
+	if !ok {
+		return time.Time{}
+	}
+	return d.at(a.from)
+}
+
 // SquareOff is when the broker begins to close positions of an intraday product (MIS, CO) on the IST day of t
 // (kite-facts 3.14; it may do so earlier on a wild day). It is zero for other products, on a day without a session,
 // and under Always. On a day of odd hours whose session does not hold the usual time it is the close.

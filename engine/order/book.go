@@ -16,7 +16,7 @@ type Book struct {
 	byTag   map[string]*byAge
 	indexed map[string]entry // under what each order stands in byKey and byTag
 	keys    []Key            // what Keys answers; nil where places came or went
-	carried map[Key]Overnight
+	carried map[Key][]Overnight
 	known   bool // the overnight quantities are known
 	cache   [layers]map[Key]*Holding
 }
@@ -40,7 +40,7 @@ func NewBook(account string) *Book {
 func (b *Book) Clear() {
 	b.orders, b.all, b.indexed = map[string]*Order{}, byAge{}, map[string]entry{}
 	b.byKey, b.byTag = map[Key]*byAge{}, map[string]*byAge{}
-	b.keys, b.carried, b.known = nil, map[Key]Overnight{}, false
+	b.keys, b.carried, b.known = nil, map[Key][]Overnight{}, false
 	for l := range b.cache {
 		b.cache[l] = map[Key]*Holding{}
 	}
@@ -198,21 +198,20 @@ func (b *Book) Keys() []Key {
 	if b.keys == nil {
 		seen := maps.Clone(b.carried)
 		for k := range b.byKey {
-			seen[k] = Overnight{}
+			seen[k] = nil
 		}
-		b.keys = slices.SortedFunc(maps.Keys(seen), func(x, y Key) int {
-			return cmp.Or(cmp.Compare(x.Exchange, y.Exchange), cmp.Compare(x.Tradingsymbol, y.Tradingsymbol), cmp.Compare(x.Product, y.Product))
-		})
+		b.keys = slices.SortedFunc(maps.Keys(seen), Key.compare)
 	}
 	return b.keys
 }
 
-// SetOvernight says what was carried in; before it no role is given. Rows with quantity 0 are dropped.
+// SetOvernight says what was carried in; before it no role is given. Of one place the oldest row comes first. Rows of
+// nothing are dropped.
 func (b *Book) SetOvernight(rows []Overnight) {
-	b.keys, b.carried, b.known = nil, map[Key]Overnight{}, true
+	b.keys, b.carried, b.known = nil, map[Key][]Overnight{}, true
 	for _, r := range rows {
-		if r.Quantity != 0 {
-			b.carried[r.Key] = r
+		if r.Quantity != 0 || r.Gone != 0 {
+			b.carried[r.Key] = append(b.carried[r.Key], r)
 		}
 	}
 	for l := range b.cache {
@@ -227,9 +226,7 @@ func (b *Book) OvernightKnown() bool { return b.known }
 func (b *Book) Overnight() []Overnight {
 	var rows []Overnight
 	for _, k := range b.Keys() {
-		if o, ok := b.carried[k]; ok {
-			rows = append(rows, o)
-		}
+		rows = append(rows, b.carried[k]...)
 	}
 	return rows
 }

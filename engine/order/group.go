@@ -12,7 +12,11 @@ type Group struct {
 	Exited   int64
 	Live     []Cover          // live exits and how much of the group each covers
 	Baseline bool             // its entry was in the book before the first arming, or it was carried in
-	Carried  bool             // overnight
+	Carried  bool             // in from an earlier day: the orders of that day are in no book
+	Carry    int64            // of Filled: what was carried in
+	Gone     bool             // it was closed over night, and nobody saw by what and at what price
+	Since    Day              // of what was carried in: the day on which it began
+	First    *Update          // of what was carried in: its first entry, where that is known
 	LastExit string           // the order whose fill reduced it last
 	ByOrder  map[string]int64 // how much each exit order took
 	entered  value
@@ -72,6 +76,17 @@ func (g *Group) Adopted() int64 {
 		}
 	}
 	return min(n, g.Open())
+}
+
+// FirstEntry is the order id of the first entry, "" where nobody knows it.
+func (g *Group) FirstEntry() string {
+	switch {
+	case g.Carried && g.ID != carriedGroup:
+		return g.ID
+	case len(g.Entries) > 0:
+		return g.Entries[0]
+	}
+	return ""
 }
 
 // Side is the entry's transaction type.

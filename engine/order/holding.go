@@ -51,7 +51,7 @@ func (h *Holding) Group(id string) (*Group, bool) {
 // Open are the groups that are not flat, oldest first, and perhaps some that have just become so.
 func (h *Holding) Open() []*Group { return h.open }
 
-// carriedGroup is the id of what was carried in from an earlier day at a place.
+// carriedGroup is the id of what was carried in from an earlier day at a place and that no known group was.
 const carriedGroup = "overnight"
 
 // Holding derives a place from the orders of a layer: fills in exchange time, then by order id. It is a pure
@@ -71,7 +71,7 @@ func (b *Book) derive(l Layer, k Key) *Holding {
 	all := b.at(k)
 	h := &Holding{Key: k, layer: l, byID: make(map[string]*Group, len(all)), roles: make(map[string]Role, len(all)),
 		member: make(map[string]string, len(all)), parts: make(map[string][]Part, len(all)), extension: newExtension(len(all))}
-	if o, ok := b.carried[k]; ok {
+	for _, o := range b.carried[k] {
 		h.carry(o)
 	}
 	h.history = append(h.history, mark{time.Time{}, h.Position})
@@ -109,14 +109,19 @@ type mark struct {
 }
 
 func (h *Holding) carry(o Overnight) {
-	g := &Group{ID: carriedGroup, Key: h.Key, Sign: 1, Filled: o.Quantity, Baseline: true, Carried: true, ByOrder: map[string]int64{}}
-	if o.Quantity < 0 {
-		g.Sign, g.Filled = -1, -o.Quantity
+	held := magnitude(o.Quantity)
+	g := &Group{ID: o.GroupID(), Key: h.Key, Sign: 1, Tag: o.Tag, Filled: held, Carry: held, Baseline: !o.Ours, Carried: true, First: o.Entry, Since: o.Since,
+		ByOrder: map[string]int64{}}
+	if held == 0 {
+		g.Filled, g.Exited, g.Gone = o.Gone, o.Gone, true
+	}
+	if o.Quantity < 0 || o.Quantity == 0 && o.Side == Sell {
+		g.Sign = -1
 	}
 	g.entered.add(g.Filled, o.AveragePrice, o.AveragePrice > 0)
-	h.Position = o.Quantity
+	h.Position += o.Quantity
 	h.begin(g)
-	h.hold(g.Sign, g.Filled)
+	h.hold(g.Sign, held)
 	h.change(g)
 }
 

@@ -209,9 +209,20 @@ type Instrument struct {
 	Segment       string `json:"segment,omitempty"`
 }
 
-// Overnight is a quantity carried in from an earlier day, signed; negative is short.
+// Overnight is a quantity carried in from an earlier day, signed; negative is short. What Backstop saw entered is
+// carried as its group, one row each; the rest of a place is one row without a group.
 type Overnight struct {
 	Key
 	Quantity     int64 `json:"overnight_quantity"`
 	AveragePrice Price `json:"average_price"`
+
+	Group string  `json:"group,omitempty"` // the group that it is of: its first entry's order id
+	Tag   string  `json:"tag,omitempty"`   // the group's
+	Since Day     `json:"since,omitempty"` // the day on which the group began
+	Ours  bool    `json:"ours,omitempty"`  // Backstop looked after it
+	Claim bool    `json:"claim,omitempty"` // no more than a postback's word
+	Gone  int64   `json:"gone,omitempty"`  // units, never signed: closed over night, and nobody saw by what
+	Side  string  `json:"side,omitempty"`  // of the entry, of a row with a group
+	Entry *Update `json:"entry,omitempty"` // the first entry's row, as it was last seen
+	Close Price   `json:"close,omitempty"` // of the instrument, on the day before; 0 where not told
 }

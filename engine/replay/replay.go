@@ -235,7 +235,7 @@ func (r *replay) start(ctx context.Context, account string, doc *lane.StartDoc) 
 			return fmt.Errorf("%w: version %s", ErrRulesText, doc.Rules)
 		}
 	}
-	snap, err := r.store.Load(ctx, account, order.DayOf(doc.Began))
+	snap, err := lane.Load(doc.Began, func(day order.Day) (*journal.Snapshot, error) { return r.store.Load(ctx, account, day) })
 	if err != nil {
 		return err
 	}
