@@ -203,6 +203,7 @@ func callText(r *actions.Request) string {
 			fmt.Fprintf(&b, " %s=%s", name, value)
 		}
 	}
+	word("parent_order_id", p.ParentOrderID)
 	word("exchange", p.Exchange)
 	word("tradingsymbol", p.Tradingsymbol)
 	word("transaction_type", p.TransactionType)

@@ -198,7 +198,7 @@ func (l *Lane) refused(s *slot, r *actions.Request, e *actions.Error) {
 		so.Ended = true
 	case r.Call.Method == actions.Modify:
 		so.Sent.OrderType = "" // what it has now is not known to be ours
-		so.Stubborn = so.Stubborn || s.Kind == actions.SlotTarget
+		so.Stubborn = so.Stubborn || so.Hand || s.Kind == actions.SlotTarget
 	}
 	s.Blocked, s.Refused = mark(r.Call.Method, r.Call.OrderID, r.Call.Params), e
 	switch {

@@ -79,10 +79,19 @@ func (l *Lane) adjust(s *slot, orders []live, want, total int64, params actions.
 		}
 	}
 	for _, o := range orders {
-		if total > want && o.begun { // can't be shrunk: cancelled, seen terminal, the rest placed
-			steps = append(steps, l.cancelStep(s, o.slotOrder))
-			total -= o.remaining
+		if total <= want || !o.begun {
+			continue
 		}
+		row := &o.o.Seen(order.Confirmed).Row
+		if keep := o.remaining - (total - want); o.Hand && keep > 0 && row.FilledQuantity == 0 && o.Mods < modificationsMost && !o.Stubborn { // a person's LIMIT stays one
+			p := params
+			p.OrderType, p.Quantity, p.Price, p.TriggerPrice = "LIMIT", keep, row.Price, 0
+			steps = append(steps, step{method: actions.Modify, orderID: o.OrderID, slice: o.Slice, params: p, variety: variety(row), priority: priorityOf(s)})
+			total -= o.remaining - keep
+			continue
+		}
+		steps = append(steps, l.cancelStep(s, o.slotOrder)) // can't be shrunk: cancelled, seen terminal, the rest placed
+		total -= o.remaining
 	}
 	if most > 0 && want > total { // more than the live orders may grow to
 		steps = append(steps, l.placements(s, params, want-total)...)

@@ -29,12 +29,20 @@ func (l *Lane) noteEnded(s *slot) {
 			}
 			continue
 		}
-		if s.Kind == actions.SlotStop && !so.Exit && so.Triggered.IsZero() && seen.Row.Status == order.StatusOpen {
-			so.Triggered = l.meta.Now
+		if s.Kind == actions.SlotStop && !so.Exit && !so.Hand && so.Triggered.IsZero() && seen.Row.Status == order.StatusOpen {
+			if so.Hand = byHand(so, &seen.Row); !so.Hand {
+				so.Triggered = l.meta.Now
+			}
 			l.touchSlot(s)
 		}
 		l.noteMoved(s, so, &seen.Row)
 	}
+}
+
+// byHand says whether a stop that is open did not trigger: a person made it a LIMIT at another price. One that triggered
+// keeps its type and limit; an SL-M shows as a LIMIT then, and what we priced again is one.
+func byHand(so *slotOrder, row *order.Update) bool {
+	return so.Sent.OrderType == "SL" && row.OrderType == "LIMIT" && row.Price != so.Sent.Price
 }
 
 // cancelSent says whether we asked for the order's end.

@@ -48,7 +48,9 @@ func TestWhatNoPushToldIsCountedWithItsDelay(t *testing.T) {
 	for name, push := range map[string]order.Source{"never": "", "late": order.SourcePostback} {
 		d, r := entered(t, stopRule)
 		_ = r
-		d.set("S1", func(u *order.Update) { u.Status, u.FilledQuantity, u.AveragePrice = order.StatusComplete, 75, 95*order.Rupee })
+		d.set("S1", func(u *order.Update) {
+			u.Status, u.FilledQuantity, u.AveragePrice = order.StatusComplete, 75, 95*order.Rupee
+		})
 		d.now = d.now.Add(4 * time.Second)
 		d.readBook()
 		d.now = d.now.Add(3 * time.Second)
@@ -56,7 +58,7 @@ func TestWhatNoPushToldIsCountedWithItsDelay(t *testing.T) {
 			d.pushed("S1", push)
 		}
 		d.wait(12 * time.Second)
-		m, said := d.missed(), strings.Contains(strings.Join(d.tells, "\n"), "the order book told it 4s later, no postback came (1 so today)")
+		m, said := d.missed(), strings.Contains(strings.Join(d.tells, "\n"), "the order book told it 4s later, no push came (1 so today)")
 		switch {
 		case push != "" && (m != (lane.Missed{}) || said):
 			t.Errorf("%s: %+v, %q", name, m, d.tells)
@@ -82,7 +84,9 @@ func TestAPostbackThatTheStreamOvertookForGoodIsCountedApart(t *testing.T) {
 		}
 		d.readBook()
 		d.accept(d.take(actions.Place), "S1")
-		d.set("S1", func(u *order.Update) { u.Status, u.FilledQuantity, u.AveragePrice = order.StatusComplete, 75, 95*order.Rupee })
+		d.set("S1", func(u *order.Update) {
+			u.Status, u.FilledQuantity, u.AveragePrice = order.StatusComplete, 75, 95*order.Rupee
+		})
 		d.pushed("S1", order.SourceStream)
 		d.wait(12 * time.Second)
 		want := lane.Missed{}
@@ -131,7 +135,9 @@ func TestAnOrderThatThePriceWentThroughHasTheBookRead(t *testing.T) {
 	}
 	d.step(tick(9700))
 	d.step(tick(9590))
-	d.set("S1", func(u *order.Update) { u.Status, u.FilledQuantity, u.AveragePrice = order.StatusComplete, 75, 9590*order.Rupee/100 })
+	d.set("S1", func(u *order.Update) {
+		u.Status, u.FilledQuantity, u.AveragePrice = order.StatusComplete, 75, 9590*order.Rupee/100
+	})
 	if at := d.reads(time.Minute); len(at) != 1 {
 		t.Errorf("read after %v", at)
 	}

@@ -186,6 +186,8 @@ func (l *Lane) flatCause(g *order.Group) string {
 	}
 	if _, so := l.slotOf(o.ID); so != nil && so.Exit && so.Triggered.IsZero() {
 		return string(order.RoleExit) // a stop that was turned into the exit before it triggered
+	} else if so != nil && so.Hand {
+		return "person"
 	}
 	if o.Link != nil && o.Link.Role.IsExit() {
 		return string(o.Link.Role)

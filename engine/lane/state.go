@@ -117,6 +117,7 @@ type slotOrder struct {
 	Stubborn  bool           `json:"stubborn,omitempty"` // it could not be turned: cancel and sell anew
 	Tries     int            `json:"tries,omitempty"`    // how often the hanging remainder was re-priced
 	Turned    time.Time      `json:"turned,omitzero"`
+	Hand      bool           `json:"hand,omitempty"`     // of a stop: a person made it a LIMIT or a market exit of their own
 	Triggered time.Time      `json:"triggered,omitzero"` // of a stop: when it was first seen triggered
 	Repriced  time.Time      `json:"repriced,omitzero"`
 	Reprices  int            `json:"reprices,omitempty"` // how often it was priced again because it did not fill

@@ -125,7 +125,7 @@ func (l *Lane) suspectsDue() (due time.Time) {
 // others.
 func (l *Lane) movesSince(s *slot, so *slotOrder) time.Time {
 	switch {
-	case so.Ended || so.OrderID == "" || so.Planned:
+	case so.Ended || so.OrderID == "" || so.Planned || so.Hand:
 		return time.Time{}
 	case so.Exit || s.Kind == actions.SlotExit:
 		return so.Turned

@@ -181,7 +181,7 @@ func (l *Lane) missedText(o *order.Order, late time.Duration) string {
 	if late >= time.Second {
 		after = fmt.Sprintf(" %s later", late.Round(time.Second))
 	}
-	return fmt.Sprintf("NO POSTBACK %s %s %d (%s): order %s is %s; the order book told it%s, no postback came (%d so today). Backstop has acted on it. If this repeats, check the postback URL.",
+	return fmt.Sprintf("NO POSTBACK %s %s %d (%s): order %s is %s; the order book told it%s, no push came (%d so today). Backstop has acted on it. If this repeats, check the postback URL, and the stream in backstop status.",
 		row.Tradingsymbol, row.TransactionType, row.FilledQuantity, l.o.Account, o.ID, row.Status, after, l.meta.Missed.Orders)
 }
 

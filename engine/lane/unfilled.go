@@ -29,9 +29,12 @@ func (l *Lane) unfilled(s *slot, g *order.Group, orders []live) (steps []step, t
 	if s.Kind != actions.SlotStop || s.IfUnfilled == "" && len(orders) == 0 {
 		return nil, false
 	}
+	if l.liveQuantity(s) > max(0, l.wanted(s, g)) {
+		return nil, false // something else took a part of it: first what stands there for that must go
+	}
 	for _, o := range orders {
 		row := &o.o.Seen(order.Confirmed).Row
-		if row.Status != order.StatusOpen || o.Triggered.IsZero() || o.Exit || l.meta.Now.Before(o.unfilledAt()) {
+		if row.Status != order.StatusOpen || o.Triggered.IsZero() || o.Exit || o.Hand || l.meta.Now.Before(o.unfilledAt()) {
 			continue
 		}
 		if !o.Unfilled {
