@@ -29,7 +29,7 @@ type account struct {
 	crash    crash
 	alarm    *alarm
 	alert    func(text string)
-	setAside func(ctx context.Context, u *order.Update, why string) (ignored string, err error)
+	setAside func(ctx context.Context, u *order.Update, user, why string) (ignored string, err error)
 
 	// Of the goroutine alone.
 	turner   *Turner

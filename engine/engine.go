@@ -83,6 +83,7 @@ type Engine struct {
 	now         func() time.Time
 	crash       crash
 	alarm       *alarm
+	strangers   *strangers
 	rules       atomic.Pointer[rules.Set]
 
 	ran     atomic.Bool
@@ -103,7 +104,7 @@ func New(o Options) (*Engine, error) {
 	if tell == nil {
 		tell = func(text string) { e.log.Error(text) }
 	}
-	e.alarm = &alarm{tell: tell}
+	e.alarm, e.strangers = &alarm{tell: tell}, &strangers{tell: tell}
 	clock := newClock(wall, tell)
 	e.now = clock.now
 	if o.Store == nil || len(o.Accounts) == 0 {
@@ -126,7 +127,9 @@ func New(o Options) (*Engine, error) {
 	pacers := map[string]*Pacer{}
 	for i := range o.Accounts {
 		ao := &o.Accounts[i]
-		if pacers[ao.APIKey] == nil {
+		if beside := pacers[ao.APIKey]; beside != nil {
+			pacers[ao.APIKey] = beside.Beside()
+		} else {
 			pacers[ao.APIKey] = NewPacer(keys[ao.APIKey])
 		}
 		if err := e.add(ao, &o, pacers[ao.APIKey]); err != nil {
@@ -320,7 +323,7 @@ func (e *Engine) Submit(ctx context.Context, u order.Update) (ignored string, er
 	}
 	a := e.byID[u.Account]
 	if a == nil {
-		return e.setAside(ctx, &u, unknownUser)
+		return e.setAside(ctx, &u, u.Account, unknownUser)
 	}
 	reply := make(chan answer, 1)
 	if err := a.inbox.submit(ctx, e.closing, entry{input: lane.Input{Update: &u}, arrived: e.now(), reply: reply}); err != nil {
@@ -337,13 +340,14 @@ func (e *Engine) SubmitSigned(ctx context.Context, apiKey string, u order.Update
 	if a == nil || a.apiKey == apiKey {
 		return e.Submit(ctx, u)
 	}
-	why := foreignUser + ": " + u.Account
+	user := u.Account
+	why := foreignUser + ": " + user
 	u.Account = "" // not among the rows of an account that never took it
-	return e.setAside(ctx, &u, why)
+	return e.setAside(ctx, &u, user, why)
 }
 
-// setAside keeps an update that no lane takes, with its reason.
-func (e *Engine) setAside(ctx context.Context, u *order.Update, why string) (ignored string, err error) {
+// setAside keeps an update that no lane takes, with its reason, and tells it.
+func (e *Engine) setAside(ctx context.Context, u *order.Update, user, why string) (ignored string, err error) {
 	select {
 	case <-e.closing:
 		return "", ErrClosing
@@ -353,6 +357,7 @@ func (e *Engine) setAside(ctx context.Context, u *order.Update, why string) (ign
 		return "", err
 	}
 	e.metrics.updates.WithLabelValues("", string(u.Source), ignoredClass(why)).Inc()
+	e.strangers.note(e.now(), u, user, why)
 	return why, nil
 }
 

@@ -3,6 +3,7 @@ package engine
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"backstop/engine/journal"
 )
@@ -33,6 +34,43 @@ func TestAnUpdateThatAnotherKeySignedIsKeptAndFoldedIntoNothing(t *testing.T) {
 		}
 		if why, err := e.SubmitSigned(t.Context(), "key of A", update("ZZ9999", "3")); err != nil || why != unknownUser {
 			t.Errorf("%q, %v", why, err)
+		}
+	})
+}
+
+// A stranger is told once a day, one message in five minutes, in words that are nobody's but ours.
+func TestAnUpdateOfAStrangerIsTold(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var told []string
+		e, _, _ := start(t, Options{Accounts: []AccountOptions{scripted("A", &broker{}, nil), scripted("B", &broker{}, nil)},
+			Alert: func(text string) { told = append(told, text) }})
+		send := func(key, user string) {
+			t.Helper()
+			if _, err := e.SubmitSigned(t.Context(), key, update(user, "77")); err != nil {
+				t.Error(err)
+			}
+		}
+		send("key of A", "ZZ9999")
+		send("key of A", "ZZ9999")
+		send("key of A", "YY8888") // in the five minutes
+		if len(told) != 1 || !strings.HasPrefix(told[0], "UNKNOWN USER ZZ9999: a postback of order 77 (") || !strings.Contains(told[0], "add it to backstop.yaml") {
+			t.Fatalf("%q", told)
+		}
+		time.Sleep(alarmEvery)
+		send("key of A", "ZZ9999")
+		send("key of A", "Y\u202eY\n<b>8888 "+strings.Repeat("x", 100))
+		if len(told) != 2 || !strings.HasPrefix(told[1], "UNKNOWN USER YYb8888 xxx") || strings.ContainsAny(told[1], "\n\u202e<") || len(told[1]) > 400 {
+			t.Fatalf("%q", told)
+		}
+		time.Sleep(alarmEvery)
+		send("key of A", "B")
+		if len(told) != 3 || !strings.Contains(told[2], "UNKNOWN USER B: ") || !strings.Contains(told[2], "another api_key") {
+			t.Fatalf("%q", told)
+		}
+		time.Sleep(24 * time.Hour)
+		send("key of A", "ZZ9999")
+		if len(told) != 4 {
+			t.Errorf("%q", told)
 		}
 	})
 }

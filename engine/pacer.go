@@ -2,27 +2,36 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
 	"backstop/engine/lane"
 )
 
-// Pacer keeps the requests of one api_key under the broker's limits; accounts of one key share it. It is an exact
-// record of what left in the last second and minute, not a token bucket: a bucket of ten that refills at ten a
-// second lets twenty through within one.
+// Pacer keeps one account's requests under the broker's limits: those of its api_key, which the accounts of that key share, and its own (of a
+// client, kite-facts 3.9). It is an exact record of what left in the last second and minute, not a token bucket: a bucket of ten that
+// refills at ten a second lets twenty through within one.
 type Pacer struct {
-	mu     sync.Mutex
-	lanes  int // accounts that share it
-	second []departure
-	minute []departure // changes only
-	held   [4]int      // granted, and neither used nor given back, by kind
+	key    *keyPace
+	client int
+}
+
+// keyPace is the record of an api_key.
+type keyPace struct {
+	mu      sync.Mutex
+	lanes   int // accounts that share it
+	clients int // of them that have a pacer
+	second  []departure
+	minute  []departure     // changes only
+	held    map[int]*[4]int // granted, and neither used nor given back: by client and kind
 }
 
 // departure is one request that left.
 type departure struct {
-	at   time.Time
-	kind departureKind
+	at     time.Time
+	kind   departureKind
+	client int
 }
 
 type departureKind int
@@ -34,18 +43,32 @@ const (
 	departRead                      // any other reading
 )
 
-// NewPacer is a pacer for this many accounts.
-func NewPacer(accounts int) *Pacer { return &Pacer{lanes: max(accounts, 1)} }
+// NewPacer is the pacer of the first of this many accounts of an api_key.
+func NewPacer(accounts int) *Pacer {
+	return (&Pacer{key: &keyPace{lanes: max(accounts, 1), held: map[int]*[4]int{}}}).Beside()
+}
+
+// Beside is the pacer of the next account of the same api_key.
+func (p *Pacer) Beside() *Pacer {
+	k := p.key
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	next := &Pacer{key: k, client: k.clients}
+	k.held[next.client] = &[4]int{}
+	k.clients++
+	return next
+}
 
 // Reserve holds what may leave at now, at most most requests with at most mostRisk of them adding risk, until the
 // step that it is for is durable: two lanes that step at once can't overshoot together. The hold must be ended
 // with Used.
 func (p *Pacer) Reserve(now time.Time, most, mostRisk int) *Hold {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.forget(now)
-	exits, risk := min(p.room(departExit), most), min(p.room(departRisk), max(mostRisk, 0))
-	if p.lanes > 1 { // a lane beside this one may have to act too before this one has given back
+	k := p.key
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.forget(now)
+	exits, risk := min(k.room(departExit, p.client), most), min(k.room(departRisk, p.client), max(mostRisk, 0))
+	if k.lanes > 1 { // a lane beside this one may have to act too before this one has given back
 		exits = (exits + 1) / 2
 	}
 	// Both are of one room: exits have what is left beside a third for new risk, and the rest at the next step.
@@ -53,10 +76,10 @@ func (p *Pacer) Reserve(now time.Time, most, mostRisk int) *Hold {
 	exits -= risk
 	h := &Hold{pacer: p, grant: lane.Grant{Exits: exits, Risk: risk}}
 	if exits == 0 || risk == 0 {
-		h.grant.Next = p.next(now, departExit)
+		h.grant.Next = k.next(now, departExit, p.client)
 	}
-	p.held[departExit] += exits
-	p.held[departRisk] += risk
+	k.held[p.client][departExit] += exits
+	k.held[p.client][departRisk] += risk
 	return h
 }
 
@@ -71,29 +94,30 @@ func (h *Hold) Grant() lane.Grant { return h.grant }
 
 // Used ends the hold: so many requests leave now, the rest is given back.
 func (h *Hold) Used(now time.Time, exits, risk int) {
-	p := h.pacer
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.held[departExit] -= h.grant.Exits
-	p.held[departRisk] -= h.grant.Risk
+	k, client := h.pacer.key, h.pacer.client
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.held[client][departExit] -= h.grant.Exits
+	k.held[client][departRisk] -= h.grant.Risk
 	h.grant = lane.Grant{}
 	for range exits {
-		p.note(now, departExit)
+		k.note(departure{now, departExit, client})
 	}
 	for range risk {
-		p.note(now, departRisk)
+		k.note(departure{now, departRisk, client})
 	}
 }
 
 // read notes a reading, or says when to ask again.
 func (p *Pacer) read(now time.Time, kind departureKind) (ok bool, again time.Time) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.forget(now)
-	if p.room(kind) <= 0 {
-		return false, p.next(now, kind)
+	k := p.key
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.forget(now)
+	if k.room(kind, p.client) <= 0 {
+		return false, k.next(now, kind, p.client)
 	}
-	p.note(now, kind)
+	k.note(departure{now, kind, p.client})
 	return true, time.Time{}
 }
 
@@ -115,18 +139,18 @@ func (p *Pacer) wait(ctx context.Context, now func() time.Time, kind departureKi
 	}
 }
 
-func (p *Pacer) note(now time.Time, kind departureKind) {
-	p.second = append(p.second, departure{now, kind})
-	if kind == departExit || kind == departRisk {
-		p.minute = append(p.minute, departure{now, kind})
+func (k *keyPace) note(d departure) {
+	k.second = append(k.second, d)
+	if d.kind == departExit || d.kind == departRisk {
+		k.minute = append(k.minute, d)
 	}
 }
 
 // forget drops what has left its window. A clock that was set back makes departures of the future: they count
 // until their window is over, at most a window from now.
-func (p *Pacer) forget(now time.Time) {
-	p.second = stillIn(p.second, now, secondWindow)
-	p.minute = stillIn(p.minute, now, minuteWindow)
+func (k *keyPace) forget(now time.Time) {
+	k.second = stillIn(k.second, now, secondWindow)
+	k.minute = stillIn(k.minute, now, minuteWindow)
 }
 
 func stillIn(all []departure, now time.Time, window time.Duration) []departure {
@@ -142,15 +166,32 @@ func stillIn(all []departure, now time.Time, window time.Duration) []departure {
 	return kept
 }
 
-// room is how many more of a kind may leave now.
-func (p *Pacer) room(kind departureKind) int {
-	n := p.held
-	for _, d := range p.second {
-		n[d.kind]++
+// room is how many more of a kind a client may send now.
+func (k *keyPace) room(kind departureKind, client int) int {
+	var n, own [4]int // of the key, of the client
+	for c, held := range k.held {
+		for i := range held {
+			n[i] += held[i]
+		}
+		if c == client {
+			own = *held
+		}
 	}
-	changes := n[departExit] + n[departRisk]
+	minute := own[departExit] + own[departRisk]
+	for _, d := range k.second {
+		n[d.kind]++
+		if d.client == client {
+			own[d.kind]++
+		}
+	}
+	for _, d := range k.minute {
+		if d.client == client {
+			minute++
+		}
+	}
+	changes := own[departExit] + own[departRisk]
 	others := n[departRisk] + n[departRead]
-	all := changes + n[departBook] + n[departRead]
+	all := n[departExit] + n[departRisk] + n[departBook] + n[departRead]
 	room := requestsSecond - all
 	if kind != departBook {
 		room = min(room, requestsSecond-keptForBook-(all-n[departBook]))
@@ -162,22 +203,28 @@ func (p *Pacer) room(kind departureKind) int {
 		room = min(room, requestsSecond-keptForExits-keptForBook-others)
 	}
 	if kind == departRisk {
-		room = min(room, riskSecond-changes, riskMinute-len(p.minute)-p.held[departExit]-p.held[departRisk])
+		room = min(room, riskSecond-changes, riskMinute-minute)
 	}
 	if kind == departExit {
-		room = min(room, changesMinute-len(p.minute)-p.held[departExit]-p.held[departRisk])
+		room = min(room, changesMinute-minute)
 	}
 	return max(room, 0)
 }
 
-// next is when more may leave: when the oldest departure leaves its window, or soon where only holds are in the way.
-func (p *Pacer) next(now time.Time, kind departureKind) time.Time {
-	at := now.Add(10 * time.Millisecond)
-	if len(p.second) > 0 && p.held[departExit]+p.held[departRisk] == 0 {
-		at = p.second[0].at.Add(secondWindow)
+// next is when a client may send more: when the oldest departure leaves its window, or soon where only holds are in the way.
+func (k *keyPace) next(now time.Time, kind departureKind, client int) time.Time {
+	at, held := now.Add(10*time.Millisecond), 0
+	for _, h := range k.held {
+		held += h[departExit] + h[departRisk]
 	}
-	if (kind == departExit || kind == departRisk) && len(p.minute) >= riskMinute {
-		at = later(at, p.minute[0].at.Add(minuteWindow))
+	if len(k.second) > 0 && held == 0 {
+		at = k.second[0].at.Add(secondWindow)
+	}
+	if kind == departExit || kind == departRisk {
+		own := slices.DeleteFunc(slices.Clone(k.minute), func(d departure) bool { return d.client != client })
+		if len(own) >= riskMinute {
+			at = later(at, own[0].at.Add(minuteWindow))
+		}
 	}
 	return later(at, now.Add(time.Millisecond))
 }

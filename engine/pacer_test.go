@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -13,8 +14,9 @@ import (
 
 // left is one request as an observer outside the pacer sees it.
 type left struct {
-	at   time.Time
-	kind departureKind
+	at     time.Time
+	kind   departureKind
+	client int
 }
 
 // busiest is the most of some kinds within any window of this length.
@@ -43,7 +45,10 @@ func TestPacerIsNeverOverALimit(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		lanes := rapid.IntRange(1, 4).Draw(t, "lanes")
-		p := NewPacer(lanes)
+		pacers := []*Pacer{NewPacer(lanes)}
+		for len(pacers) < lanes {
+			pacers = append(pacers, pacers[0].Beside())
+		}
 		now := time.Date(2026, 11, 23, 9, 15, 0, 0, time.UTC)
 		var all []left
 		var holds []*Hold
@@ -56,13 +61,14 @@ func TestPacerIsNeverOverALimit(t *testing.T) {
 			}
 			h.Used(now, exits, risk)
 			for range exits {
-				all = append(all, left{now, departExit})
+				all = append(all, left{now, departExit, h.pacer.client})
 			}
 			for range risk {
-				all = append(all, left{now, departRisk})
+				all = append(all, left{now, departRisk, h.pacer.client})
 			}
 		}
 		for range rapid.IntRange(50, 400).Draw(t, "steps") {
+			p := pacers[rapid.IntRange(0, lanes-1).Draw(t, "client")]
 			switch rapid.IntRange(0, 4).Draw(t, "what") {
 			case 0:
 				now = now.Add(time.Duration(rapid.IntRange(0, 2_000).Draw(t, "ms")) * time.Millisecond / time.Duration(greed))
@@ -85,7 +91,7 @@ func TestPacerIsNeverOverALimit(t *testing.T) {
 				}
 				ok, again := p.read(now, kind)
 				if ok {
-					all = append(all, left{now, kind})
+					all = append(all, left{now, kind, p.client})
 				} else if !again.After(now) {
 					t.Fatal("asked to come again at once")
 				}
@@ -101,11 +107,18 @@ func TestPacerIsNeverOverALimit(t *testing.T) {
 			{"all but exits a second", time.Second, []departureKind{departRisk, departBook, departRead}, 8},
 			{"all but book reads a second", time.Second, []departureKind{departExit, departRisk, departRead}, 9},
 			{"new risk and other reads a second", time.Second, []departureKind{departRisk, departRead}, 7},
-			{"changes a minute", time.Minute, []departureKind{departExit, departRisk}, 380},
-			{"new risk a minute", time.Minute, []departureKind{departRisk}, 340},
 		} {
 			if n := busiest(all, c.window, c.kinds...); n > c.most {
 				t.Fatalf("%s: %d, at most %d", c.name, n, c.most)
+			}
+		}
+		for client := range lanes {
+			own := slices.DeleteFunc(slices.Clone(all), func(l left) bool { return l.client != client })
+			if n := busiest(own, time.Minute, departExit, departRisk); n > changesMinute {
+				t.Fatalf("%d changes of one client in a minute", n)
+			}
+			if n := busiest(own, time.Minute, departRisk); n > riskMinute {
+				t.Fatalf("%d times new risk of one client in a minute", n)
 			}
 		}
 	})
@@ -158,6 +171,31 @@ func TestPacerIsUsedUp(t *testing.T) {
 	}
 	if exits != changesMinute {
 		t.Error(exits, "changes in a minute")
+	}
+}
+
+// TestPacerOfTwoAccountsOfOneKey: the second is the key's, the minute each client's own.
+func TestPacerOfTwoAccountsOfOneKey(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 23, 9, 15, 0, 0, time.UTC)
+	a := NewPacer(2)
+	b := a.Beside()
+	one := 0
+	for range 20 {
+		one += a.Reserve(now, 16, 0).use(now)
+	}
+	if n := b.Reserve(now, 16, 0).use(now); one != 9 || n != 0 {
+		t.Error(one, "of the one in a second, and of the other", n)
+	}
+	for ; one < changesMinute; now = now.Add(100 * time.Millisecond) {
+		one += a.Reserve(now, 16, 0).use(now)
+	}
+	now = now.Add(secondWindow)
+	if n := a.Reserve(now, 16, 0).use(now); n != 0 {
+		t.Error("beyond its minute:", n)
+	}
+	if n := b.Reserve(now, 16, 0).use(now); n == 0 {
+		t.Error("the one account's minute holds the other back")
 	}
 }
 

@@ -192,9 +192,10 @@ func (s *stream) take(ctx context.Context, u order.Update) error {
 		u.Account = a.id
 		return a.inbox.submit(ctx, a.quiet, entry{input: lane.Input{Update: &u}, arrived: a.now()})
 	}
-	why := foreignStream + ": " + u.Account
+	user := u.Account
+	why := foreignStream + ": " + user
 	u.Account = "" // not among the rows of an account that never took it
-	_, err := a.setAside(ctx, &u, why)
+	_, err := a.setAside(ctx, &u, user, why)
 	return err
 }
 
