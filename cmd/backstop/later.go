@@ -10,7 +10,6 @@ import (
 // stand by name, so that nobody takes a refusal for a slip of the pen; each says what to do until then.
 func laterCommands() []*cobra.Command {
 	return []*cobra.Command{
-		later("doctor", "backstop status says what is armed, and GET /readyz on the private side names each check"),
 		later("kill", "backstop pause stops new risk; exit open positions in Kite"),
 		later("adopt", "place the missing exits in Kite"),
 	}

@@ -27,6 +27,7 @@ type morning struct {
 	tokens   map[string]*sessionToken
 	hours    *market.Calendar
 	slots    []slotOfDay
+	doctor   *doctor
 	today    morningFile
 	again    map[string]time.Time // of what could not be delivered: when it is tried again
 }
@@ -60,6 +61,7 @@ func newMorning(sv *server, accounts []account, hours *market.Calendar) *morning
 	for _, t := range sv.tokens {
 		m.tokens[t.account.user] = t
 	}
+	m.doctor = &doctor{settings: s, accounts: accounts, hours: hours, tokens: m.tokens, within: true}
 	m.slots = slotsOf(timeOfDay(s.text("login_at")))
 	m.today = m.read()
 	return m
@@ -159,7 +161,30 @@ func (m *morning) tell(ctx context.Context, a *account, slot slotOfDay, alive bo
 		}
 		return m.say(ctx, text)
 	}
-	return m.say(ctx, m.armedText(a))
+	findings := m.examine(ctx, a)
+	if i := slices.IndexFunc(findings, func(f finding) bool { return f.Check == "address" }); i >= 0 {
+		return m.say(ctx, fmt.Sprintf("NOT ARMED (%s): %s.", a.user, findings[i].line()))
+	}
+	return m.say(ctx, m.armedText(a)+but(findings))
+}
+
+// examine is what the doctor finds of an account, from inside.
+func (m *morning) examine(ctx context.Context, a *account) []finding {
+	d := *m.doctor
+	d.accounts = []account{*a}
+	return findingsOf(d.look(ctx))
+}
+
+// but puts findings behind a text that is otherwise good news.
+func but(findings []finding) string {
+	var lines []string
+	for _, f := range findings {
+		lines = append(lines, f.line())
+	}
+	if lines == nil {
+		return ""
+	}
+	return " But " + strings.Join(lines, "; ") + "."
 }
 
 const withoutSession = "Postbacks are taken and decided; nothing is placed, changed or cancelled until you log in."
@@ -172,7 +197,7 @@ func (m *morning) say(ctx context.Context, text string) error {
 
 func (m *morning) armedText(a *account) string {
 	s := m.server
-	text := fmt.Sprintf("ARMED (%s): mode %s, %s", a.user, s.settings.text("mode"), plural(len(s.reloader.current().Rules()), "rule"))
+	text := fmt.Sprintf("ARMED (%s): mode %s, %s", a.user, s.modeOf(a.user), plural(len(s.reloader.current().Rules()), "rule"))
 	if ends := m.tokens[a.user].until(); !ends.IsZero() {
 		text += ", session until " + ends.In(order.IST).Format("2 Jan 15:04")
 	}
@@ -230,7 +255,7 @@ func (m *morning) loggedIn(a *account) {
 	m.server.alerts.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), alertWithin)
 		defer cancel()
-		if err := m.say(ctx, text+"."); err != nil {
+		if err := m.say(ctx, text+"."+but(m.examine(ctx, a))); err != nil {
 			m.server.log.Error("a login could not be confirmed", "account", a.user, "error", err)
 		}
 	})

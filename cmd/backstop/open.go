@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"backstop/actions"
 	"backstop/engine"
@@ -42,13 +43,18 @@ var stores = map[string]struct {
 // brokers is the registry of brokers: what an account trades at, and how its connections are closed at the end.
 var brokers = map[string]func(a account, token func() string) (b actions.Broker, end func()){
 	"kite": func(a account, token func() string) (actions.Broker, func()) {
-		o := kite.Options{UserID: a.user, APIKey: a.apiKey, AccessToken: token, BaseURL: a.baseURL}
-		if a.onLoopback() {
-			o.Transport = &paperProof{Transport: kite.NewTransport(), base: a.baseURL}
-		}
-		c := kite.New(o)
+		c := kiteClient(a, token, 0)
 		return c, c.CloseIdle
 	},
+}
+
+// kiteClient is a client of one account, whose calls take no longer than within; 0 is the client's own bound.
+func kiteClient(a account, token func() string, within time.Duration) *kite.Client {
+	o := kite.Options{UserID: a.user, APIKey: a.apiKey, AccessToken: token, BaseURL: a.baseURL, Timeout: within}
+	if a.onLoopback() {
+		o.Transport = &paperProof{Transport: kite.NewTransport(), base: a.baseURL}
+	}
+	return kite.New(o)
 }
 
 // streams is the registry of brokers' streams of updates.

@@ -26,11 +26,6 @@ func (s *settings) permitted() ([]account, error) {
 		return nil, err
 	}
 	for _, a := range accounts {
-		if s.text("mode") == modeLive && !a.onLoopback() {
-			return nil, misuse("%s: mode: live is refused for %s at %s: this version trades on paper only, until real orders have been proven safe "+
-				"(take mode: dry-run, which receives, reads and decides and sends nothing, or point KITE_BASE_URL at backstop paper)",
-				s.origin("mode"), a.user, a.baseURL)
-		}
 		if s.text("stream") == "on" && a.wsURL == "" {
 			return nil, misuse("%s: stream: on needs KITE_WS_URL where KITE_BASE_URL is not Kite's (%s): backstop paper prints both", s.origin("stream"), a.user)
 		}

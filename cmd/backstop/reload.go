@@ -102,12 +102,17 @@ func (r *reloader) current() *rules.Set {
 func (r *reloader) told() (actions.Channel, actions.Message) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	name := r.set.Alerts()
-	m := actions.Message{Channel: name, Type: "telegram", ChatID: r.server.settings.env["TELEGRAM_CHAT_ID"]}
-	if c, ok := r.set.Channel(name); ok {
+	return alertsOf(r.server.settings, r.set, r.channels)
+}
+
+// alertsOf is the alerts channel of some rules, and a message for it that lacks its text; nil where there is none.
+func alertsOf(s *settings, set *rules.Set, channels map[string]actions.Channel) (actions.Channel, actions.Message) {
+	name := set.Alerts()
+	m := actions.Message{Channel: name, Type: "telegram", ChatID: s.env["TELEGRAM_CHAT_ID"]}
+	if c, ok := set.Channel(name); ok {
 		m.ChatID = c.ChatID
 	}
-	return r.channels[name], m
+	return channels[name], m
 }
 
 // errRefused means that changed rules were not taken; the text says why.

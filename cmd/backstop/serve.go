@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -18,12 +19,13 @@ import (
 	"backstop/engine/console"
 	"backstop/engine/journal"
 	"backstop/engine/kite/session"
+	"backstop/engine/lane"
 	"backstop/engine/postback"
 	"backstop/rules"
 )
 
 func serveCommand(p *program) *cobra.Command {
-	var verbose bool
+	var o serveOptions
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the service",
@@ -32,14 +34,15 @@ Every flag has a variable (BACKSTOP_MODE) and a name in backstop.yaml (mode): fl
 The account comes from KITE_USER_ID, KITE_API_KEY and KITE_API_SECRET, or several from accounts: in backstop.yaml; its
 session from backstop login, or from KITE_ACCESS_TOKEN; Telegram from TELEGRAM_BOT_TOKEN and TELEGRAM_CHAT_ID. It ends in good order on Ctrl-C or SIGTERM.
 
-This version trades on paper only: mode live is refused unless KITE_BASE_URL is on loopback (backstop paper).`,
+The first time that an account goes live at Kite, backstop doctor must have found nothing within a day before. An account that was live
+there once is never asked again: a restart with open positions just goes on.`,
 		Args: arguments(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := p.settings(cmd)
 			if err != nil {
 				return err
 			}
-			return p.serve(cmd.Context(), s, verbose)
+			return p.serve(cmd.Context(), s, o)
 		},
 	}
 	for _, d := range settingTable {
@@ -47,8 +50,15 @@ This version trades on paper only: mode live is refused unless KITE_BASE_URL is 
 			settingFlags(cmd, d.key)
 		}
 	}
-	cmd.Flags().BoolVar(&verbose, "verbose", false, "log what is of use when looking for a mistake")
+	cmd.Flags().BoolVar(&o.withoutDoctor, "live-without-doctor", false, "go live for the first time whatever backstop doctor found")
+	cmd.Flags().BoolVar(&o.verbose, "verbose", false, "log what is of use when looking for a mistake")
 	return cmd
+}
+
+// serveOptions are the flags of serve that are no settings.
+type serveOptions struct {
+	verbose       bool
+	withoutDoctor bool
 }
 
 // gcPercent lets the heap grow a little more between collections than Go does by itself: what an account's day keeps is
@@ -56,7 +66,7 @@ This version trades on paper only: mode live is refused unless KITE_BASE_URL is 
 const gcPercent = 130
 
 // serve checks everything that can be checked, takes hold of addresses and store, and runs until ctx ends.
-func (p *program) serve(ctx context.Context, s *settings, verbose bool) error {
+func (p *program) serve(ctx context.Context, s *settings, o serveOptions) error {
 	if _, set := p.env.lookup("GOGC"); !set {
 		debug.SetGCPercent(gcPercent)
 	}
@@ -108,10 +118,14 @@ func (p *program) serve(ctx context.Context, s *settings, verbose bool) error {
 	case err != nil:
 		return err
 	}
-	log := p.logger(s, verbose)
+	modes, held, err := s.modes(ctx, store, accounts, o.withoutDoctor)
+	if err != nil {
+		return errors.Join(err, closeStore(store))
+	}
+	log := p.logger(s, o.verbose)
 	hangup, deaf := hangups()
 	defer deaf()
-	sv := &server{settings: s, exchange: where, rules: set, log: log, store: store, hangup: hangup}
+	sv := &server{settings: s, exchange: where, rules: set, log: log, store: store, modes: modes, hangup: hangup}
 	if err := stampFolder(s.text("data"), sv.exchange); err != nil {
 		return errors.Join(err, closeStore(store))
 	}
@@ -126,6 +140,9 @@ func (p *program) serve(ctx context.Context, s *settings, verbose bool) error {
 	}
 	if set.Alerts() == "" {
 		log.Warn("no channel is told what goes wrong: set TELEGRAM_BOT_TOKEN and TELEGRAM_CHAT_ID")
+	}
+	for _, h := range held {
+		sv.tell(fmt.Sprintf("NOT LIVE (%s): it stays in dry-run: %s. Run backstop doctor, mend what it finds, and restart backstop serve.", h.user, h.why))
 	}
 	return errors.Join(sv.run(ctx), closeStore(store))
 }
@@ -193,7 +210,8 @@ type server struct {
 	exchange string // PAPER or Kite
 	log      *slog.Logger
 	store    journal.Store
-	rules    *rules.Set // of the start
+	rules    *rules.Set           // of the start
+	modes    map[string]lane.Mode // by account; the settings' where it is not in it
 	hangup   <-chan os.Signal
 
 	engine   *engine.Engine

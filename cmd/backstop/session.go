@@ -197,7 +197,7 @@ func (l *logins) exchange(ctx context.Context, a account, requestToken string) (
 
 // openKite is a client of one account.
 func openKite(a account, token func() string) *kite.Client {
-	return kite.New(kite.Options{UserID: a.user, APIKey: a.apiKey, AccessToken: token, BaseURL: a.baseURL, Timeout: 4 * time.Second})
+	return kiteClient(a, token, 4*time.Second)
 }
 
 // advised is a broker's error with what to do.

@@ -74,7 +74,7 @@ func (sv *server) wire(accounts []account, channels notify.Registry, hours *mark
 		broker, streamer := sv.broker(a)
 		o.Accounts = append(o.Accounts, engine.AccountOptions{ID: a.user, Label: a.label, APIKey: a.apiKey, Broker: broker,
 			Streamer: streamer, StreamMust: s.text("stream") == "on", StreamOff: s.streamOff(a),
-			Lane: lane.Options{Mode: lane.Mode(s.text("mode")), Confirm: s.text("confirm") == "true", Adopt: s.text("adopt") == "today",
+			Lane: lane.Options{Mode: sv.modeOf(a.user), Venue: a.venue(), Confirm: s.text("confirm") == "true", Adopt: s.text("adopt") == "today",
 				ChatID: s.env["TELEGRAM_CHAT_ID"], Rules: sv.rules, Reasons: kite.Reason, Freeze: freezeOf(s.text("freeze_quantities")), FreezeLimit: kite.FreezeLimit}})
 	}
 	var err error
@@ -100,6 +100,14 @@ func (sv *server) wire(accounts []account, channels notify.Registry, hours *mark
 	sv.console = console.New(console.Options{Store: journal.Whole(sv.store), Keeper: keeper, Engine: seat{sv.engine, hours, s.tests.clock, sv.sessionUntil, sv.exchange == onPaper}, Rules: sv.reloader.info, Reload: sv.reloader.asked,
 		Metrics: metrics, Version: buildOf().Version, Public: !loopback(host), AdminPassword: s.text("admin_password"), Log: sv.log})
 	return nil
+}
+
+// modeOf is an account's mode.
+func (sv *server) modeOf(user string) lane.Mode {
+	if m, ok := sv.modes[user]; ok {
+		return m
+	}
+	return lane.Mode(sv.settings.text("mode"))
 }
 
 // broker opens what an account trades at, and its stream, nil where there is none.
@@ -204,7 +212,8 @@ func doors(accounts []account) []postback.Door {
 
 // checkPostback verifies a body and reads it, in the receiver's own words for what is wrong.
 func checkPostback(body []byte, received time.Time, secrets ...string) (order.Update, error) {
-	if _, err := kite.Verify(body, secrets...); err != nil {
+	claim, err := kite.Verify(body, secrets...)
+	if err != nil {
 		var malformed *kite.MalformedError
 		switch {
 		case errors.As(err, &malformed):
@@ -213,6 +222,9 @@ func checkPostback(body []byte, received time.Time, secrets ...string) (order.Up
 			return order.Update{}, postback.ErrChecksum
 		}
 		return order.Update{}, err
+	}
+	if probe := probeOf(claim, secrets); probe != nil {
+		return order.Update{}, probe
 	}
 	u, err := kite.DecodePostback(body, received)
 	if err != nil {

@@ -65,7 +65,7 @@ func (w *world) options() lane.Options {
 	if hours == nil {
 		hours = market.Always()
 	}
-	return lane.Options{Account: user, Mode: w.c.Mode, Confirm: w.c.Confirm, Rules: w.rules, Hours: hours, ChatID: "42",
+	return lane.Options{Account: user, Mode: w.c.Mode, Confirm: w.c.Confirm, Rules: w.rules, Hours: hours, Venue: "paper", ChatID: "42",
 		Instruments: w.list, Reasons: kite.Reason}
 }
 

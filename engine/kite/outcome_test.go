@@ -348,7 +348,7 @@ func TestTraps2And3And4And11And15AreNotTouched(t *testing.T) {
 		}
 	}
 	got := slices.Sorted(maps.Keys(used))
-	want := []string{"CancelOrder", "GenerateSession", "GetHoldings", "GetOrderTrades", "GetOrders", "GetPositions", "GetUserProfile", "InvalidateAccessToken", "ModifyOrder", "PlaceOrder",
+	want := []string{"CancelOrder", "GenerateSession", "GetHoldings", "GetLTP", "GetOrderTrades", "GetOrders", "GetPositions", "GetUserProfile", "InvalidateAccessToken", "ModifyOrder", "PlaceOrder",
 		"SetAccessToken", "SetAppName", "SetBaseURI", "SetHTTPClient"}
 	if !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)

@@ -357,6 +357,58 @@ func TestRefusalsOfPaper(t *testing.T) {
 }
 
 // Twenty-five modifications, and then a NetworkException that is a refusal (kite-facts 3.9).
+func TestWhatTheAppMayIsAskedWithoutAnOrder(t *testing.T) {
+	t.Parallel()
+	injector := paper.NewInjector(1, paper.Faults{})
+	x := paper.New(paper.Options{Now: time.Now, Seed: 7, UserID: user, APIKey: "paper_key", APISecret: "my_api_secret", AccessToken: "paper_token"})
+	s := paper.NewServer(x, paper.ServerOptions{Injector: injector})
+	h := httptest.NewServer(s)
+	defer h.Close()
+	token := "paper_token"
+	c := kite.New(kite.Options{UserID: user, APIKey: "paper_key", AccessToken: func() string { return token }, BaseURL: h.URL})
+
+	class := func(err error) actions.Class {
+		var e *actions.Error
+		if err == nil {
+			return actions.ClassNone
+		}
+		if !errors.As(err, &e) {
+			t.Fatal(err)
+		}
+		return e.Class
+	}
+	ctx := t.Context()
+	if err := c.Address(ctx); err != nil {
+		t.Errorf("an allowed address: %v", err)
+	}
+	if data, err := c.MarketData(ctx); !data || err != nil {
+		t.Errorf("a paid plan: %v, %v", data, err)
+	}
+	x.SetPersonal("paper_key", true)
+	if data, err := c.MarketData(ctx); data || err != nil {
+		t.Errorf("a personal app: %v, %v", data, err)
+	}
+	injector.Set(paper.Faults{AddressDenied: true})
+	if err := c.Address(ctx); class(err) != actions.ClassAddress {
+		t.Errorf("a refused address: %v", err)
+	}
+	injector.Set(paper.Faults{})
+	token = "another"
+	if err := c.Address(ctx); class(err) != actions.ClassSession {
+		t.Errorf("a dead session: %v", err)
+	}
+	if _, err := c.MarketData(ctx); class(err) != actions.ClassSession {
+		t.Errorf("a dead session: %v", err)
+	}
+	if book := x.Book(); len(book) > 0 {
+		t.Errorf("orders: %v", book)
+	}
+	h.Close()
+	if err := c.Address(ctx); err == nil {
+		t.Error("nobody answers, and the address is allowed")
+	}
+}
+
 func TestTheModificationCapOnPaper(t *testing.T) {
 	t.Parallel()
 	d := open(t)

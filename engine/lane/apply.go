@@ -367,6 +367,7 @@ func (l *Lane) sessionLives() {
 	l.meta.Dead, l.meta.DeadWhy = false, ""
 	l.dirty.meta = true
 	l.readNow, l.failures = true, 0 // what waited is judged again by what the book shows now
+	delete(l.asked, "positions again")
 	l.forget("session")
 	l.journalJSON(journal.InputSession, Session{Alive: true})
 }

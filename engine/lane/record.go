@@ -1,6 +1,8 @@
 package lane
 
 import (
+	"encoding/json"
+	"fmt"
 	"hash/fnv"
 	"time"
 
@@ -20,6 +22,7 @@ type StartDoc struct {
 	Confirm bool      `json:"confirm"`
 	Adopt   bool      `json:"adopt,omitempty"`
 	Label   string    `json:"label,omitempty"`
+	Venue   string    `json:"venue,omitempty"`
 	ChatID  string    `json:"chat_id,omitempty"`
 	Rules   string    `json:"rules,omitempty"`       // their version
 	Loaded  bool      `json:"instruments,omitempty"` // a list of instruments was there
@@ -43,7 +46,7 @@ func (l *Lane) recordStart() {
 		return
 	}
 	l.begun = true
-	doc := StartDoc{Began: l.started, First: l.first, Mode: l.o.Mode, Confirm: l.o.Confirm, Adopt: l.o.Adopt, Label: l.o.Label, ChatID: l.o.ChatID, Loaded: l.loaded}
+	doc := StartDoc{Began: l.started, First: l.first, Mode: l.o.Mode, Confirm: l.o.Confirm, Adopt: l.o.Adopt, Label: l.o.Label, Venue: l.o.Venue, ChatID: l.o.ChatID, Loaded: l.loaded}
 	if l.o.Rules != nil {
 		doc.Rules = l.o.Rules.Version()
 	}
@@ -56,6 +59,21 @@ func (l *Lane) recordStart() {
 func ArmedBefore(account string, mode Mode, now time.Time) journal.Doc {
 	before := now.AddDate(0, 0, -1).UTC().Round(0)
 	return journal.Doc{Kind: docMeta, ID: account, Body: encode(meta{Now: before, Day: order.DayOf(before), ArmedMode: mode})}
+}
+
+// LiveAt are the venues (Options.Venue) where an account was ever armed in live, by what is kept of it.
+func LiveAt(snap *journal.Snapshot) ([]string, error) {
+	for _, d := range snap.Docs {
+		if d.Kind != docMeta {
+			continue
+		}
+		var m meta
+		if err := json.Unmarshal(d.Body, &m); err != nil {
+			return nil, fmt.Errorf("lane: what is kept of the account: %w", err)
+		}
+		return m.LiveAt, nil
+	}
+	return nil, nil
 }
 
 // Asked are the values that a request of this lane asks for; false where it made none of that id.

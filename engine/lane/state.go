@@ -19,6 +19,7 @@ type meta struct {
 	Now       time.Time            `json:"now"`
 	Day       order.Day            `json:"day"`
 	ArmedMode Mode                 `json:"armed_mode,omitempty"` // the mode of the last arming; a change makes a new baseline
+	LiveAt    []string             `json:"live_at,omitempty"`    // the venues where it was ever armed in live
 	Overnight []order.Overnight    `json:"overnight,omitempty"`
 	NightsOf  order.Day            `json:"nights_of,omitempty"` // the day that Overnight is of
 	Stood     []order.Overnight    `json:"stood,omitempty"`     // what was open when the day before ended, until the morning's quantities are known

@@ -107,6 +107,9 @@ func (l *Lane) arm(baseline bool) {
 	if baseline || l.meta.ArmedMode != l.o.Mode {
 		l.meta.ArmedMode = l.o.Mode
 	}
+	if v := l.o.Venue; l.o.Mode == Live && v != "" && !slices.Contains(l.meta.LiveAt, v) {
+		l.meta.LiveAt = append(l.meta.LiveAt, v)
+	}
 	l.dirty.meta = true
 	if l.listing {
 		l.listing = false

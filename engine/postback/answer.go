@@ -64,6 +64,18 @@ func (a answer) last() answer {
 	return a
 }
 
+// proved answers a test of the line: whoever gets it has reached this program, and not another one behind the address.
+func proved(proof string) answer {
+	body, err := json.Marshal(struct {
+		Status string `json:"status"`
+		Proof  string `json:"proof"`
+	}{"success", proof})
+	if err != nil { // two texts always marshal
+		panic(err)
+	}
+	return answer{code: http.StatusOK, body: body}
+}
+
 // loggedIn is what the person at the browser sees. The address that led here holds what Kite sent, so nothing keeps or
 // passes it on.
 func loggedIn(text string) answer {

@@ -32,12 +32,19 @@ type malformed string
 func (m malformed) Error() string        { return string(m) }
 func (m malformed) Is(target error) bool { return target == ErrMalformed }
 
+// Probe is what a check makes of a body that is genuine and no order: a test of the line from outside. It is answered 200
+// with the proof, which only who knows the secret can make, and given to nobody.
+type Probe struct{ Proof string }
+
+// Error says what it is.
+func (p *Probe) Error() string { return "a test of the line" }
+
 // Door is what stands behind one address, POST /postback/{Key}.
 type Door struct {
 	// Key is the api_key of the address.
 	Key string
-	// Check verifies a raw body and reads it. It owns the body from then on. An error is ErrChecksum, or ErrMalformed
-	// by errors.Is; any other counts as malformed without its text. It must take the same time whatever part of a
+	// Check verifies a raw body and reads it. It owns the body from then on. An error is ErrChecksum or ErrMalformed
+	// by errors.Is, or a *Probe; any other counts as malformed without its text. It must take the same time whatever part of a
 	// checksum is wrong, and any number of goroutines call it.
 	Check func(body []byte, received time.Time) (order.Update, error)
 }
@@ -156,7 +163,10 @@ func (r *Receiver) serve(w http.ResponseWriter, q *http.Request) answer {
 		return refused
 	}
 	u, err := door.Check(body, r.now())
+	var probe *Probe
 	switch {
+	case errors.As(err, &probe):
+		return proved(probe.Proof)
 	case err == nil:
 		return r.accept(q, door.Key, u)
 	case errors.Is(err, ErrChecksum):

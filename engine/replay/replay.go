@@ -228,7 +228,7 @@ func (r *replay) start(ctx context.Context, account string, doc *lane.StartDoc) 
 	l := &replayed{loaded: &gate{Instruments: r.options.Lane.Instruments, open: doc.Loaded}}
 	o := r.options.Lane
 	o.Answers = r.answers
-	o.Account, o.Label, o.ChatID, o.Instruments = account, doc.Label, doc.ChatID, l.loaded
+	o.Account, o.Label, o.Venue, o.ChatID, o.Instruments = account, doc.Label, doc.Venue, doc.ChatID, l.loaded
 	o.Mode, o.Confirm, o.Adopt = doc.Mode, doc.Confirm, doc.Adopt
 	if doc.Rules != "" {
 		if o.Rules = r.options.Rules(doc.Rules); o.Rules == nil {
