@@ -17,7 +17,7 @@ func pauseAccount() rules.Spec {
 		Name: "pause",
 		Doc:  "no new risk of this account until `backstop resume`; stops, exits and cancels go on",
 		Params: []rules.Param{
-			{Name: "account", Type: rules.ParamText, Later: []string{""}, Doc: "another account"},
+			{Name: "account", Type: rules.ParamText, Example: "CD5678", Account: true, Doc: "another account, by its Kite user id; default: the event's own"},
 		},
 	}
 }

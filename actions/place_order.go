@@ -31,7 +31,7 @@ func placeOrder() rules.Spec {
 				Doc: "of MARKET and SL-M; default -1, Kite's own band"},
 			{Name: "tag", Type: rules.ParamText, Doc: "the group's tag; it stays in Backstop's journal"},
 			{Name: "role", Type: rules.ParamEnum, Default: "entry", Enum: []string{"entry", "stop_loss", "target", "exit"}, Doc: "entry opens a group; the others belong to the event's"},
-			{Name: "account", Type: rules.ParamText, Later: []string{""}, Doc: "another account"},
+			{Name: "account", Type: rules.ParamText, Example: "CD5678", Account: true, Doc: "another account, by its Kite user id, whose mode, guardrails and paces are those that count; default: the event's own"},
 		},
 		Results: []rules.Param{
 			{Name: "order_id", Type: rules.ParamText, Doc: "the order's id"},

@@ -52,6 +52,7 @@ const (
 	WhyPace        = "pace"
 	WhyInstruments = "instruments"
 	WhySlot        = "slot"
+	WhyAccount     = "account" // another account's lane has it
 	WhyBroker      = "broker"
 	WhySettle      = "settle" // its tag is looked for in a fresh book first
 	WhyPaused      = "paused"

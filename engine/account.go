@@ -27,6 +27,7 @@ type account struct {
 	log      *slog.Logger
 	clock    func() time.Time
 	crash    crash
+	other    func(id string) *account // nil where there is none
 	alarm    *alarm
 	alert    func(text string)
 	setAside func(ctx context.Context, u *order.Update, user, why string) (ignored string, err error)
@@ -322,6 +323,10 @@ func kindOf(in *lane.Input) string {
 		return "rules"
 	case in.Control != nil:
 		return string(in.Control.Verb)
+	case in.Errand != nil:
+		return "errand of " + in.Errand.From
+	case in.ErrandEnd != nil:
+		return "end of an errand in " + in.ErrandEnd.By
 	case in.Loaded:
 		return "instruments loaded"
 	}

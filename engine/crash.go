@@ -11,6 +11,7 @@ const (
 	CrashOutcome     CrashPoint = "outcome"     // the same, of a step that takes what came of a request
 	CrashAnswer      CrashPoint = "answer"      // a step is durable, and nobody was answered
 	CrashRelease     CrashPoint = "release"     // postbacks were answered, and no request has left
+	CrashErrand      CrashPoint = "errand"      // what a step asks of another account, or how that ended, is written and nobody was told
 	CrashSend        CrashPoint = "send"        // a request is on its way out, and has not left
 	CrashRecord      CrashPoint = "record"      // the broker answered, and the lane does not know
 	CrashInstruments CrashPoint = "instruments" // a row of the list of instruments is saved
@@ -18,7 +19,7 @@ const (
 
 // CrashPoints are all of the engine's.
 func CrashPoints() []CrashPoint {
-	return []CrashPoint{CrashLoad, CrashCommit, CrashOutcome, CrashAnswer, CrashRelease, CrashSend, CrashRecord, CrashInstruments}
+	return []CrashPoint{CrashLoad, CrashCommit, CrashOutcome, CrashAnswer, CrashRelease, CrashErrand, CrashSend, CrashRecord, CrashInstruments}
 }
 
 // crash is Options.Crash where there is one: in production there is none.

@@ -171,6 +171,9 @@ func (e *Engine) add(ao *AccountOptions, o *Options, pacer *Pacer) error {
 	if lo.Hours == nil && ao.build == nil {
 		return errors.New("engine: market hours are needed")
 	}
+	for i := range o.Accounts {
+		lo.Accounts = append(lo.Accounts, o.Accounts[i].ID)
+	}
 	if lo.Rules != nil {
 		e.rules.CompareAndSwap(nil, lo.Rules)
 	}
@@ -178,6 +181,7 @@ func (e *Engine) add(ao *AccountOptions, o *Options, pacer *Pacer) error {
 	a := &account{id: ao.ID, apiKey: ao.APIKey, dry: lo.Mode == lane.DryRun, inbox: newInbox(), pacer: pacer, messages: e.messages, metrics: m,
 		log: e.log.With("account", ao.ID), clock: e.now, crash: e.crash, alarm: e.alarm, alert: o.Alert, alerting: make(chan struct{}, 1),
 		peeks: make(chan chan lane.View), asked: make(chan struct{}, 1), finish: make(chan struct{}), quiet: make(chan struct{}), quieted: make(chan struct{}), done: make(chan struct{})}
+	a.other = func(id string) *account { return e.byID[id] }
 	a.setAside, a.stream = e.setAside, newStream(a, ao.Broker, ao, lo.Instruments, e.metrics.stream(ao.ID), e.open, e.now())
 	a.turner = NewTurner(timedJournal{o.Store, m.commits, e.crash}, lo)
 	if ao.build != nil {

@@ -123,7 +123,7 @@ func Again(inputs []lane.Input) []lane.Input {
 }
 
 func again(in *lane.Input) bool {
-	return in.Outcome != nil || in.Delivery != nil || in.Rules != nil || in.Session != nil || in.Stream != nil || in.Loaded
+	return in.Outcome != nil || in.Delivery != nil || in.Rules != nil || in.Session != nil || in.Stream != nil || in.Loaded || in.Errand != nil || in.ErrandEnd != nil
 }
 
 // turn runs one round of an account's duties for what was taken and what an earlier round kept.
@@ -223,6 +223,7 @@ func (a *account) release(b lane.Batch, entries []entry, hold *Hold) {
 	if b.Watch != nil {
 		a.stream.prices.watch(*b.Watch)
 	}
+	a.carry(&b)
 	a.folded(entries)
 	for i := range b.Logs {
 		a.say(&b.Logs[i])

@@ -348,6 +348,10 @@ func (r *reader) refused(n *yaml.Node, p Param) bool {
 
 // closedText checks a literal text against the words that the parameter can be.
 func (r *reader) closedText(p Param, n *yaml.Node, t *template) bool {
+	if p.Account && len(r.o.Accounts) > 0 && len(t.segments) == 1 && t.segments[0].expression == nil && !slices.Contains(r.o.Accounts, t.segments[0].literal) {
+		r.failNode(n, "unknown-account", "there is no account "+t.segments[0].literal, didYouMean(t.segments[0].literal, r.o.Accounts))
+		return false
+	}
 	if len(p.Words) == 0 || len(t.segments) != 1 || t.segments[0].expression != nil || slices.Contains(p.Words, t.segments[0].literal) {
 		return true
 	}

@@ -18,7 +18,7 @@ var made = map[string]string{
 // options read an included file as a pack that has what examples of include name.
 func options() rules.Options {
 	env := map[string]string{"TELEGRAM_BOT_TOKEN": "1:x", "TELEGRAM_CHAT_ID": "42"}
-	o := rules.Options{Specs: actions.Builtin(), Channels: []string{rules.SettingsChannel},
+	o := rules.Options{Specs: actions.Builtin(), Channels: []string{rules.SettingsChannel}, Accounts: []string{"AB1234", "CD5678"},
 		Env: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
 		Read: func(path string) ([]byte, error) {
 			if strings.HasPrefix(path, "packs/") {

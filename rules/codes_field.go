@@ -61,4 +61,7 @@ var codesOfFields = []Code{
 	{"BS219", "unknown-type", SeverityError, "What is remembered has no type that can be told",
 		"A name of state is a number, a text, or true or false, and what the rules compare it with must fit. Write what it begins with behind `??`.",
 		"- name: count\n  on: rejected\n  then:\n    - set: { odd: state.odd }", "- name: count\n  on: rejected\n  then:\n    - set: { odd: \"(state.odd ?? 0) + 1\" }"},
+	{"BS220", "unknown-account", SeverityError, "There is no such account",
+		"`account` names an account of the settings by its Kite user id. Where the settings name none, as for a pack, it is not checked here, and the action fails.",
+		"- name: both\n  on: rejected\n  then:\n    - pause: { account: XX0000 }", "- name: both\n  on: rejected\n  then:\n    - pause: { account: CD5678 }"},
 }

@@ -241,6 +241,9 @@ func (r *reader) lintOrderLoop(rule *Rule, s *Step) {
 	if rule.MaxPerDay > 0 || rule.Once == ByDay || rule.Once == BySymbol || s.guard != nil && s.guard.read.counts() || rule.condition != nil && rule.condition.read.counts() {
 		return
 	}
+	if to := s.literalText("account"); to != "" && len(rule.Accounts) > 0 && !slices.Contains(rule.Accounts, to) {
+		return // its events come in an account that the rule does not look at
+	}
 	own := assumption{"order.tag": beginning(ownTag), "group.tag": s.literalText("tag")}
 	for param, words := range map[string][]string{"exchange": {"order.exchange"}, "tradingsymbol": {"order.tradingsymbol"}, "product": {"order.product"},
 		"transaction_type": {"order.transaction_type", "group.side"}, "order_type": {"order.order_type"}} {

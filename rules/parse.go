@@ -23,6 +23,8 @@ type Options struct {
 	MissingEnvIsError bool
 	// Channels are names of channels that the settings make (telegram, from TELEGRAM_BOT_TOKEN …).
 	Channels []string
+	// Accounts are the ids that the settings name; none: they are not known, and not checked.
+	Accounts []string
 	// Reasons are the words that order.reason and error.type can have; none: they are not checked.
 	Reasons []string
 	// Read reads an included file; nil: none can be included. Load reads them from the disk.

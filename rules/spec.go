@@ -52,6 +52,7 @@ type Param struct {
 	Shape    map[string]any // of a Shape: its JSON Schema
 	Enum     []string       // the words of an Enum
 	Words    []string       // of a Text: what it can be; a literal is checked when the file is read
+	Account  bool           // of a Text: an account's id
 	Unit     string
 	Doc      string
 	Later    []string // "" entry: the whole parameter is refused as not in this version; else these Enum words are

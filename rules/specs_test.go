@@ -44,7 +44,7 @@ func testSpecs() []Spec {
 			{Name: "legs", Type: ParamQuantity, With: &With{Param: "variety", Words: []string{"iceberg"}, Needed: true}},
 			{Name: "tag", Type: ParamText},
 			{Name: "role", Type: ParamEnum, Default: "entry", Enum: []string{"entry", "exit"}},
-			{Name: "account", Type: ParamText, Later: []string{""}},
+			{Name: "account", Type: ParamText, Account: true},
 		}},
 		{Name: "modify_order", On: UnitOrder, Params: []Param{{Name: "price", Type: ParamPrice}}},
 		{Name: "notify", Later: true},
@@ -58,5 +58,5 @@ func testSpecs() []Spec {
 func testOptions() Options {
 	env := map[string]string{"TELEGRAM_BOT_TOKEN": "123:token", "TELEGRAM_CHAT_ID": "-42", "STOP": "20"}
 	return Options{Specs: testSpecs(), Env: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
-		Reasons: []string{"margin", "holdings", "tick"}}
+		Reasons: []string{"margin", "holdings", "tick"}, Accounts: []string{"AB1234", "CD5678"}}
 }

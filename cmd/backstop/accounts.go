@@ -73,6 +73,20 @@ func (s *settings) accounts() ([]account, error) {
 	return list, nil
 }
 
+// accountIDs are the user ids that the settings name, without asking for their secrets; none: there are no accounts.
+func (s *settings) accountIDs() []string {
+	var ids []string
+	if s.file != nil {
+		for _, entry := range s.file.accounts {
+			ids = append(ids, entry.user)
+		}
+	}
+	if own := s.env["KITE_USER_ID"]; own != "" && len(ids) == 0 {
+		ids = []string{own}
+	}
+	return ids
+}
+
 // account is one account from its entry in the file and, for the user of the environment, from KITE_….
 func (s *settings) account(entry accountEntry, environmentToo bool) (account, error) {
 	var missing []string

@@ -38,7 +38,7 @@ warnings too), 1 for errors, 2 for a file that cannot be read.`,
 			if len(args) > 0 {
 				name = args[0]
 			}
-			set, problems, err := checkRules(name, p.env)
+			set, problems, err := checkRules(name, p.env, s.accountIDs())
 			if err != nil {
 				return err
 			}
@@ -64,8 +64,8 @@ func (p *program) explainCode(name string) error {
 }
 
 // checkRules reads a rules file, and looks at which of its rules the tests beside it cover.
-func checkRules(name string, env environment) (*rules.Set, rules.Problems, error) {
-	set, problems, err := loadRules(name, env, false)
+func checkRules(name string, env environment, accounts []string) (*rules.Set, rules.Problems, error) {
+	set, problems, err := loadRules(name, env, false, accounts...)
 	if err != nil || set == nil {
 		return set, problems, err
 	}
@@ -74,6 +74,7 @@ func checkRules(name string, env environment) (*rules.Set, rules.Problems, error
 		return set, problems, err
 	}
 	o := ruleOptions(env, false)
+	o.Accounts = accounts
 	o.Tested = func(rule string) bool { return tested[rule] }
 	set, problems, err = rules.Load(name, o)
 	if err != nil {
@@ -133,8 +134,10 @@ func ruleOptions(env environment, missingIsError bool) rules.Options {
 
 // loadRules reads a rules file. Where it cannot be read the error says so; its mistakes are problems, and the
 // set is nil where one of them is an error.
-func loadRules(name string, env environment, missingIsError bool) (*rules.Set, rules.Problems, error) {
-	set, problems, err := rules.Load(name, ruleOptions(env, missingIsError))
+func loadRules(name string, env environment, missingIsError bool, accounts ...string) (*rules.Set, rules.Problems, error) {
+	o := ruleOptions(env, missingIsError)
+	o.Accounts = accounts
+	set, problems, err := rules.Load(name, o)
 	if err != nil {
 		return nil, nil, misuse("%v", err)
 	}

@@ -170,7 +170,10 @@ func (d *dryRun) step(source string, u order.Update) (err error) {
 	if err != nil {
 		return err
 	}
-	told := l.Take(d.now, lane.Input{Update: &u})
+	told, err := lane.Carry(d.now, l.Take(d.now, lane.Input{Update: &u}), l, d.lane) // with what it asks of other accounts
+	if err != nil {
+		return err
+	}
 	d.summary.add(told)
 	for i := range told {
 		if d.told != nil {
@@ -207,9 +210,10 @@ func (d *dryRun) lane(account string) (*lane.Rehearsal, error) {
 	return l, nil
 }
 
-// rulesToRun loads rules that must be free of errors; their problems go to standard error.
-func (p *program) rulesToRun(name string, missingIsError bool) (*rules.Set, error) {
-	set, problems, err := loadRules(name, p.env, missingIsError)
+// rulesToRun loads rules that must be free of errors; their problems go to standard error. Without accounts the rules may
+// name any.
+func (p *program) rulesToRun(name string, missingIsError bool, accounts ...string) (*rules.Set, error) {
+	set, problems, err := loadRules(name, p.env, missingIsError, accounts...)
 	if err != nil {
 		return nil, err
 	}

@@ -172,6 +172,7 @@ func (r *reloader) read() (*rules.Set, map[string]actions.Channel, string, error
 	var files []string
 	h := sha256.New()
 	o := ruleOptions(s.env, true)
+	o.Accounts = s.accountIDs()
 	o.Read = func(path string) ([]byte, error) {
 		text, err := readBounded(path, rulesFileMax)
 		files = append(files, path)

@@ -86,7 +86,7 @@ func (p *program) serve(ctx context.Context, s *settings, o serveOptions) error 
 			return err
 		}
 	}
-	set, err := p.rulesToRun(s.text("rules"), true)
+	set, err := p.rulesToRun(s.text("rules"), true, s.accountIDs()...)
 	if err != nil {
 		return err
 	}

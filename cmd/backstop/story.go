@@ -94,6 +94,7 @@ type requestRow struct {
 	Method  string         `json:"method"`
 	Path    string         `json:"path"`
 	Params  actions.Params `json:"params"`
+	Account string         `json:"account,omitempty"` // where it is another than the update's
 	Why     string         `json:"why,omitempty"`
 	Assumed []string       `json:"assumed,omitempty"`
 }
@@ -132,7 +133,11 @@ func (out *story) add(s *lane.Story) {
 		out.Actions = append(out.Actions, actionRow{a.ID, a.Rule, a.Type, a.State, a.Why, a.OrderID, a.Error, a.Message, a.Assumed})
 	}
 	for _, r := range s.Requests {
-		out.Requests = append(out.Requests, requestRow{r.ID, r.For, r.Call.Method.HTTP(), r.Call.Path(), r.Call.Sent(), r.Why, r.Assumed})
+		row := requestRow{ID: r.ID, For: r.For, Method: r.Call.Method.HTTP(), Path: r.Call.Path(), Params: r.Call.Sent(), Why: r.Why, Assumed: r.Assumed}
+		if r.Account != s.Account {
+			row.Account = r.Account
+		}
+		out.Requests = append(out.Requests, row)
 	}
 }
 
@@ -188,7 +193,11 @@ func (d *dryRun) tellStory(s *lane.Story) {
 	}
 	for i := range s.Requests {
 		r := &s.Requests[i]
-		out.line("  %s %s", out.good("goes out:"), printable(requestLine(r)))
+		line := requestLine(r)
+		if r.Account != s.Account {
+			line += " in account " + r.Account
+		}
+		out.line("  %s %s", out.good("goes out:"), printable(line))
 	}
 }
 
@@ -315,6 +324,15 @@ func requestLine(r *actions.Request) string {
 		}
 		if p.MarketProtection != 0 {
 			add("protected")
+		}
+		if p.ValidityTTL != 0 {
+			add("for %d minutes", p.ValidityTTL)
+		}
+		if p.Disclosed != 0 {
+			add("of which %d are shown", p.Disclosed)
+		}
+		if p.IcebergLegs != 0 {
+			add("in %d legs of %d", p.IcebergLegs, p.IcebergQuantity)
 		}
 	}
 	s := strings.Join(words, " ") + " (for " + r.For

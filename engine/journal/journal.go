@@ -64,6 +64,8 @@ const (
 	InputStart     InputKind = "start"
 	InputTimer     InputKind = "timer"
 	InputPrices    InputKind = "prices"
+	InputErrand    InputKind = "errand"      // what another account's rule asks of this one
+	InputErrandEnd InputKind = "errand end"  // how one that this account's rule asked for ended
 	InputLoaded    InputKind = "instruments" // the day's list came
 )
 

@@ -43,6 +43,10 @@ func (l *Lane) apply(i int, in *Input) {
 		l.journalJSON(journal.InputRules, in.Rules.Version())
 	case in.Control != nil:
 		l.takeControl(i, in.Control)
+	case in.Errand != nil:
+		l.takeErrand(in.Errand)
+	case in.ErrandEnd != nil:
+		l.takeEnd(in.ErrandEnd)
 	case in.Loaded:
 		l.journalJSON(journal.InputLoaded, nil)
 		l.loaded = true

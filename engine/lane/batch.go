@@ -13,6 +13,8 @@ type Batch struct {
 	Answers  []Answer          // one an update among the inputs, and one a person's word that was not followed
 	Sends    []actions.Request // claimed; each wants one Outcome
 	Messages []actions.Action  // claimed; each wants one Delivery; Message is set
+	Errands  []Errand          // for other accounts' lanes: each wants one ErrandEnd, and is handed over again until that comes
+	Ends     []ErrandEnd       // for the lanes that asked
 	Logs     []Log             // lines for the service's log
 	Reads    Reads
 	News     []News    // what was told of orders, by whom first

@@ -68,6 +68,12 @@ func (l *Lane) docs(c *journal.Commit) {
 	for _, name := range slices.Sorted(maps.Keys(l.dirty.freeze)) {
 		c.Docs = append(c.Docs, journal.Doc{Kind: docFreeze, ID: name, Body: encode(l.freeze[name])})
 	}
+	for _, id := range slices.Sorted(maps.Keys(l.dirty.errands)) {
+		c.Docs = append(c.Docs, doc(docErrand, id, l.errands[id]))
+	}
+	for _, id := range slices.Sorted(maps.Keys(l.dirty.taken)) {
+		c.Docs = append(c.Docs, doc(docTaken, id, l.taken[id]))
+	}
 	for _, id := range slices.Sorted(maps.Keys(l.dirty.clocks)) {
 		c.Docs = append(c.Docs, doc(docClock, id, l.clocks[id]))
 	}

@@ -21,7 +21,9 @@ type Input struct {
 	Stream    *Stream
 	Rules     *rules.Set // from this step on
 	Control   *Control
-	Loaded    bool // instruments were loaded: what waited for them goes on
+	Errand    *Errand    // another account's rule asks for it
+	ErrandEnd *ErrandEnd // and this is how one of this account's ended
+	Loaded    bool       // instruments were loaded: what waited for them goes on
 }
 
 // Read is one answer of the whole order book, good or not. Rows need no order.

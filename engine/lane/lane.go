@@ -28,7 +28,9 @@ type Lane struct {
 	pastIDs  map[string]bool
 	past     []*happened // what some rule looks back for, oldest first
 	clocks   map[string]*clock
-	freeze   map[string]int64 // limits of one order that refusals named, by underlying
+	errands  map[string]*asked // of rules of this account, to others
+	taken    map[string]*taken // of rules of other accounts
+	freeze   map[string]int64  // limits of one order that refusals named, by underlying
 	dirty    dirty
 
 	// What follows from the rules alone.
@@ -61,6 +63,7 @@ type Lane struct {
 	unposted  map[string]time.Time // orders that the stream told ended, and no postback yet
 	posted    bool                 // a postback came since the start
 	suspects  map[string]*suspect  // orders that should have moved
+	handed    map[string]time.Time // errands that this process handed over
 	armed     bool
 	listing   bool      // the arming is a first one: what is open is listed
 	startTold bool      // that this process began
@@ -103,6 +106,7 @@ func New(o Options, snap *journal.Snapshot, now time.Time) (*Lane, error) {
 		open: map[string]bool{}, ahead: map[string]bool{}, untold: map[string]order.Told{}, cancelled: map[string]bool{}, hot: map[order.Key]bool{}, lasting: map[order.Key]time.Time{}, surpluses: map[order.Key]bool{}, waits: map[string]bool{}, unheard: map[string]unheard{}, unposted: map[string]time.Time{}, suspects: map[string]*suspect{},
 		awake: map[string]bool{}, byPlace: map[order.Key][]string{}, strays: map[order.Key][]string{}, memory: map[string]any{}, clocks: map[string]*clock{}, freeze: map[string]int64{}, pastIDs: map[string]bool{}, loose: map[string]bool{}}
 	l.texts = map[string]bool{}
+	l.errands, l.taken, l.handed = map[string]*asked{}, map[string]*taken{}, map[string]time.Time{}
 	l.ticked, l.watched, l.watchNews = map[string]time.Time{}, map[order.Key]bool{}, true
 	l.shown, l.loaded = map[string]uint64{}, o.Instruments != nil && o.Instruments.Loaded()
 	l.useRules(o.Rules)
@@ -155,6 +159,9 @@ func (l *Lane) dropDryRun() {
 			l.setAction(a, actions.Skipped, actions.WhyDryRun)
 		}
 	}
+	for _, id := range sortedKeys(l.errands) {
+		l.endErrand(id)
+	}
 	kept := order.NewBook(l.o.Account)
 	for _, o := range l.book.Orders() {
 		if !o.Assumed {
@@ -181,6 +188,7 @@ func (l *Lane) Step(now time.Time, grant Grant, inputs []Input) Batch {
 		l.carry()
 		if l.o.Tell {
 			l.settle(&grant)
+			l.handOverAll(&grant)
 			l.beginStory(&order.Update{})
 		}
 	}
@@ -189,6 +197,10 @@ func (l *Lane) Step(now time.Time, grant Grant, inputs []Input) Batch {
 	l.observeStale()
 	l.observeTime()
 	l.settle(&grant)
+	for l.handOver() { // what ends there asks rules again, and what they ask for is due at once
+		l.settle(&grant)
+	}
+	l.endTaken()
 	l.endStory()
 	l.wantReads()
 	l.forgetEvents()
@@ -234,6 +246,7 @@ func (l *Lane) carry() {
 			e := l.queue[0]
 			l.queue = l.queue[1:]
 			l.decide(&e)
+		case l.moveErrands():
 		case l.moveRuns():
 		case l.deriveSlots():
 		case l.keepLoose():
@@ -327,6 +340,7 @@ func (l *Lane) endDay() {
 			l.dirty.fired[id] = true
 		}
 	}
+	l.forgetTaken()
 }
 
 // firedFor is how long it is remembered that a rule acted: longer than a cooldown can be.

@@ -49,6 +49,9 @@ type desk struct {
 	seq   int
 	rows  map[string]journal.Event
 	mute  bool // messages reach nobody
+
+	errands []lane.Errand // for other accounts
+	ends    []lane.ErrandEnd
 }
 
 type list map[string]order.Instrument
@@ -108,6 +111,7 @@ func (d *desk) step(in ...lane.Input) lane.Batch {
 	b := d.lane.Step(d.now, lane.Unlimited, in)
 	d.commit(b.Commit)
 	d.sends = append(d.sends, b.Sends...)
+	d.errands, d.ends = append(d.errands, b.Errands...), append(d.ends, b.Ends...)
 	for _, m := range b.Messages {
 		d.tells = append(d.tells, m.Message.Text)
 		if d.mute {
@@ -193,8 +197,8 @@ func (d *desk) set(id string, change func(u *order.Update)) *order.Update {
 	d.seq++
 	u, ok := d.book[id]
 	if !ok {
-		u = &order.Update{Account: "AB1234", OrderID: id, Status: order.StatusOpen, Exchange: "NFO", Tradingsymbol: call, Product: "MIS",
-			TransactionType: order.Buy, OrderType: "LIMIT", Variety: "regular", Validity: "DAY", Quantity: 75, Price: 120 * order.Rupee, PlacedBy: "AB1234"}
+		u = &order.Update{Account: d.opts.Account, OrderID: id, Status: order.StatusOpen, Exchange: "NFO", Tradingsymbol: call, Product: "MIS",
+			TransactionType: order.Buy, OrderType: "LIMIT", Variety: "regular", Validity: "DAY", Quantity: 75, Price: 120 * order.Rupee, PlacedBy: d.opts.Account}
 		d.book[id] = u
 	}
 	u.ExchangeUpdateTimestamp = d.now

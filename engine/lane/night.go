@@ -47,6 +47,7 @@ func (l *Lane) standOver() {
 	for _, id := range sortedKeys(l.slots) {
 		if s := l.slots[id]; s.Kind == actions.SlotExit && s.Active && !s.Over {
 			l.tellExitOver(s)
+			s.Active = false // what it would have taken is covered again in the morning
 		}
 	}
 	l.meta.Stood = l.book.Standing()
@@ -61,6 +62,9 @@ func (l *Lane) tellExitOver(s *slot) {
 		if g := l.group(order.Confirmed, s.Key, id); g != nil {
 			open += g.Open()
 		}
+	}
+	if s.Goal > 0 {
+		open = l.exitLeft(s)
 	}
 	if open > 0 {
 		l.alertOnce(fmt.Sprintf("EXIT NOT FINISHED %s %s %d (%s): the day ended before all was sold or bought back. Stops that are held over the night are placed again in the morning; the exit is not.",

@@ -44,13 +44,14 @@ type Answers interface {
 
 // Options are a lane's settings.
 type Options struct {
-	Account string
-	Label   string
-	Mode    Mode
-	Confirm bool   // requests stand on the broker's own channel; false counts a postback as confirmed
-	Adopt   bool   // act on the orders already in the book at the first arming (adopt: today)
-	Venue   string // where orders go (the broker's host): an account that was live there once is remembered; "" is not
-	ChatID  string // of the channel that the settings make (TELEGRAM_CHAT_ID); "" for none
+	Account  string
+	Accounts []string // all that there are; none: not known, and each name is taken for one
+	Label    string
+	Mode     Mode
+	Confirm  bool   // requests stand on the broker's own channel; false counts a postback as confirmed
+	Adopt    bool   // act on the orders already in the book at the first arming (adopt: today)
+	Venue    string // where orders go (the broker's host): an account that was live there once is remembered; "" is not
+	ChatID   string // of the channel that the settings make (TELEGRAM_CHAT_ID); "" for none
 
 	Rules       *rules.Set
 	Hours       Hours

@@ -17,6 +17,17 @@ import (
 func (l *Lane) placeOrder(run *run, s site, a *actions.Action, args rules.Args, dry bool) {
 	p, bad := placeParams(args)
 	role := order.Role(args.Enum("role"))
+	if to, other := l.elsewhere(args); other {
+		if bad == nil && role.IsExit() {
+			bad = refusedOrder("an order in another account is no exit of this one's group", "leave role out")
+		}
+		if bad != nil {
+			l.failAction(a, bad)
+			return
+		}
+		l.askOther(a, Errand{To: to, Params: p, Variety: args.Enum("variety"), Tag: args.Text("tag"), Since: run.Since, Chain: l.chain(&run.Event)}, run.Stands, dry)
+		return
+	}
 	r := &actions.Request{Account: l.o.Account, ActionID: a.ID, For: a.Rule, Created: l.meta.Now, Since: run.Since,
 		Call: actions.Call{Method: actions.Place, Variety: args.Enum("variety")}, Priority: actions.PriorityRisk, Stands: run.Stands, Role: role, GroupTag: args.Text("tag"),
 		Assumed: l.assumedOf(&order.Event{Key: p.Key()})}
@@ -32,7 +43,18 @@ func (l *Lane) placeOrder(run *run, s site, a *actions.Action, args rules.Args, 
 		l.lackInstrument(run, a, p.Key())
 		return
 	}
-	bad = l.roundOrder(&p, inst)
+	r.Chain = l.chain(&run.Event)
+	r.Call.Params, r.Key = p, p.Key()
+	if dry && l.o.Mode != DryRun {
+		r.State = actions.Planned
+	}
+	l.writeOrder(a, r, inst)
+}
+
+// writeOrder writes a rule's order down, where the broker would take it.
+func (l *Lane) writeOrder(a *actions.Action, r *actions.Request, inst order.Instrument) {
+	p := r.Call.Params
+	bad := l.roundOrder(&p, inst)
 	if bad == nil {
 		bad = l.varietyFits(r, &p, inst)
 	}
@@ -40,11 +62,7 @@ func (l *Lane) placeOrder(run *run, s site, a *actions.Action, args rules.Args, 
 		l.failAction(a, bad)
 		return
 	}
-	r.Chain = l.chain(&run.Event)
-	r.Call.Params, r.Key, r.Whole = p, p.Key(), p.Quantity
-	if dry && l.o.Mode != DryRun {
-		r.State = actions.Planned
-	}
+	r.Call.Params, r.Whole = p, p.Quantity
 	l.echo(a, map[string]any{"price": p.Price.Rupees(), "trigger_price": p.TriggerPrice.Rupees(), "quantity": int(p.Quantity)})
 	l.writeSlices(a, *r, p.Quantity)
 	l.refreshAction(a)
@@ -277,7 +295,11 @@ func (l *Lane) modifySlot(run *run, s *slot, a *actions.Action, inst order.Instr
 }
 
 // pause holds back what adds risk, until a person resumes.
-func (l *Lane) pause(a *actions.Action, dry bool) {
+func (l *Lane) pause(a *actions.Action, args rules.Args, dry bool) {
+	if to, other := l.elsewhere(args); other {
+		l.askOther(a, Errand{To: to}, actions.Standing{}, dry)
+		return
+	}
 	if dry {
 		l.setAction(a, actions.Planned, "")
 		return

@@ -308,6 +308,9 @@ func (l *Lane) wake() time.Time {
 			sooner(r.Fan.Began.Add(longsAfter))
 		}
 	}
+	for id := range l.errands {
+		sooner(l.errandWake(id))
+	}
 	sooner(l.due)
 	sooner(l.staleAt)
 	for _, h := range l.unheard {

@@ -23,6 +23,7 @@ type StartDoc struct {
 	Adopt   bool      `json:"adopt,omitempty"`
 	Label   string    `json:"label,omitempty"`
 	Venue   string    `json:"venue,omitempty"`
+	Others  []string  `json:"accounts,omitempty"` // all accounts, where there are several
 	ChatID  string    `json:"chat_id,omitempty"`
 	Rules   string    `json:"rules,omitempty"`       // their version
 	Loaded  bool      `json:"instruments,omitempty"` // a list of instruments was there
@@ -47,6 +48,9 @@ func (l *Lane) recordStart() {
 	}
 	l.begun = true
 	doc := StartDoc{Began: l.started, First: l.first, Mode: l.o.Mode, Confirm: l.o.Confirm, Adopt: l.o.Adopt, Label: l.o.Label, Venue: l.o.Venue, ChatID: l.o.ChatID, Loaded: l.loaded}
+	if len(l.o.Accounts) > 1 {
+		doc.Others = l.o.Accounts
+	}
 	if l.o.Rules != nil {
 		doc.Rules = l.o.Rules.Version()
 	}

@@ -2,7 +2,10 @@ package lane
 
 import (
 	"maps"
+	"slices"
 	"time"
+
+	"backstop/actions"
 )
 
 // Rehearsal drives a lane through time that is told and not lived: what the lane wants to be woken for happens when
@@ -12,6 +15,9 @@ type Rehearsal struct {
 	now  time.Time
 	wake time.Time
 	told []Story // of the start, for the first who asks
+
+	errands []Errand // that Carry brings to other lanes
+	ends    []ErrandEnd
 }
 
 // NewRehearsal makes a lane that tells what it does, and starts it. memory is what state.* holds.
@@ -54,5 +60,70 @@ func (r *Rehearsal) step(t time.Time, inputs []Input) []Story {
 	}
 	b := r.lane.Step(r.now, Unlimited, inputs)
 	r.wake = b.Wake
+	r.errands, r.ends = append(r.errands, b.Errands...), append(r.ends, b.Ends...)
 	return b.Steps
+}
+
+// Carry brings what the lanes of one rehearsal ask of each other to them, and how it ended back, until nothing is under
+// way. told is what from, the lane that may have asked, has just told; what follows becomes part of it. lane gives an
+// account's.
+func Carry(t time.Time, told []Story, from *Rehearsal, lane func(account string) (*Rehearsal, error)) (_ []Story, err error) {
+	for todo := []*Rehearsal{from}; len(todo) > 0; todo = todo[1:] {
+		give := func(account string, in Input) {
+			to, failed := lane(account)
+			if failed != nil {
+				err = failed
+				return
+			}
+			for _, s := range to.Take(t, in) {
+				told = joined(told, s)
+			}
+			todo = append(todo, to)
+		}
+		r := todo[0]
+		errands, ends := r.errands, r.ends
+		r.errands, r.ends = nil, nil
+		for i := range errands {
+			give(errands[i].To, Input{Errand: &errands[i]})
+		}
+		for i := range ends {
+			give(ends[i].From, Input{ErrandEnd: &ends[i]})
+		}
+		if err != nil {
+			return told, err
+		}
+	}
+	return told, nil
+}
+
+// joined makes a story part of the one whose action it goes on with, of the last where there is none.
+func joined(told []Story, s Story) []Story {
+	if len(told) == 0 {
+		return append(told, s)
+	}
+	into := &told[len(told)-1]
+	for i := range told {
+		if slices.ContainsFunc(s.Actions, func(a actions.Action) bool { return told[i].action(a.ID) != nil }) {
+			into = &told[i]
+		}
+	}
+	for _, a := range s.Actions {
+		if have := into.action(a.ID); have != nil {
+			*have = a
+		} else {
+			into.Actions = append(into.Actions, a)
+		}
+	}
+	into.Events, into.Decisions = append(into.Events, s.Events...), append(into.Decisions, s.Decisions...)
+	into.Requests, into.Explained = append(into.Requests, s.Requests...), append(into.Explained, s.Explained...)
+	return told
+}
+
+// action is the story's action of an id, nil for none.
+func (s *Story) action(id string) *actions.Action {
+	i := slices.IndexFunc(s.Actions, func(a actions.Action) bool { return a.ID == id })
+	if i < 0 {
+		return nil
+	}
+	return &s.Actions[i]
 }

@@ -403,6 +403,9 @@ func (l *Lane) refuteRuns(orderID string, key order.Key) {
 				}
 			}
 			l.setAction(a, actions.Skipped, actions.WhyRefuted)
+			if l.errands[id] != nil { // not handed over: what it stands on was confirmed then
+				l.endErrand(id)
+			}
 		}
 		for _, key := range run.Fired { // once and cooldown count what happened
 			delete(l.fired, key)

@@ -199,7 +199,7 @@ func (l *Lane) begin(run *run, rule *rules.Rule, step *rules.Step, a *actions.Ac
 	case "set":
 		l.setMemory(a, args, dry)
 	case "pause":
-		l.pause(a, dry)
+		l.pause(a, args, dry)
 	case "telegram":
 		l.message(a, args, dry)
 	case "log":
@@ -224,8 +224,13 @@ func (l *Lane) setAction(a *actions.Action, s actions.State, why string) {
 func (l *Lane) failAction(a *actions.Action, e *actions.Error) {
 	a.Error = e
 	l.setAction(a, actions.Failed, "")
-	key, group := l.placeOf(a)
 	l.tellFailed(a, nil, e)
+	l.emitActionFailed(a, e)
+}
+
+// emitActionFailed asks the rules that listen to it.
+func (l *Lane) emitActionFailed(a *actions.Action, e *actions.Error) {
+	key, group := l.placeOf(a)
 	if run, ok := l.runs[a.Decision]; ok && run.Event.Kind == order.KindActionFailed {
 		return // a failure of the answer to a failure is told, and no rule is asked again
 	}
@@ -245,6 +250,11 @@ func (l *Lane) placeOf(a *actions.Action) (k order.Key, group string) {
 	}
 	if s, ok := l.slots[a.Slot]; ok {
 		return s.Key, s.Group
+	}
+	for _, id := range a.Requests {
+		if r, ok := l.requests[id]; ok {
+			return r.Key, r.Group
+		}
 	}
 	return order.Key{}, ""
 }
@@ -429,7 +439,7 @@ func (l *Lane) refreshActions() {
 }
 
 func (l *Lane) refreshAction(a *actions.Action) {
-	if a.State.Final() {
+	if a.State.Final() || l.errands[a.ID] != nil {
 		return
 	}
 	if s, ok := l.slots[a.Slot]; ok {
@@ -438,6 +448,9 @@ func (l *Lane) refreshAction(a *actions.Action) {
 			l.echoOrder(s, a)
 		}
 		l.changeAction(a, state, why)
+		return
+	}
+	if a.Why == actions.WhyInstruments && len(a.Requests) == 0 { // an errand whose instrument is not known yet
 		return
 	}
 	l.placeAnew(a)

@@ -170,6 +170,8 @@ const (
 	docFreeze = "freeze"   // the greatest quantity of one order, as a refusal named it
 	docClock  = "clock"    // how far a rule's schedule has come
 	docFlat   = "flat"
+	docErrand = "errand"       // what a rule asked of another account and that has not ended
+	docTaken  = "errand taken" // what another account's rule asked of this one
 )
 
 // Load asks a store for what New takes: the orders from the last day on that the account had, for what stood open when
@@ -288,6 +290,14 @@ func (l *Lane) restoreDoc(d journal.Doc) error {
 		c := &clock{}
 		l.clocks[d.ID] = c
 		return json.Unmarshal(d.Body, c)
+	case docErrand:
+		e := &asked{}
+		l.errands[d.ID] = e
+		return json.Unmarshal(d.Body, e)
+	case docTaken:
+		t := &taken{}
+		l.taken[d.ID] = t
+		return json.Unmarshal(d.Body, t)
 	case docFired:
 		var at time.Time
 		err := json.Unmarshal(d.Body, &at)
@@ -310,11 +320,13 @@ type dirty struct {
 	past     map[string]*happened // nil: forgotten
 	freeze   map[string]bool
 	clocks   map[string]bool
+	errands  map[string]bool
+	taken    map[string]bool
 	requests map[string]bool
 	actions  map[string]bool
 }
 
 func newDirty() dirty {
 	return dirty{orders: map[string]bool{}, slots: map[string]bool{}, runs: map[string]bool{}, told: map[string]bool{}, flats: map[string]bool{},
-		fired: map[string]bool{}, memory: map[string]bool{}, past: map[string]*happened{}, clocks: map[string]bool{}, freeze: map[string]bool{}, requests: map[string]bool{}, actions: map[string]bool{}}
+		fired: map[string]bool{}, memory: map[string]bool{}, past: map[string]*happened{}, clocks: map[string]bool{}, freeze: map[string]bool{}, errands: map[string]bool{}, taken: map[string]bool{}, requests: map[string]bool{}, actions: map[string]bool{}}
 }

@@ -12,6 +12,7 @@ import (
 // Story is what happened to one update, or what time and other inputs brought about (Update.OrderID is "" then), for
 // the dry-run command and rule tests.
 type Story struct {
+	Account   string
 	At        time.Time // the lane's
 	Update    order.Update
 	Ignored   string
@@ -89,7 +90,7 @@ type GroupView struct {
 func (l *Lane) beginStory(u *order.Update) {
 	if l.o.Tell {
 		l.endStory()
-		l.story = &Story{At: l.meta.Now, Update: *u}
+		l.story = &Story{Account: l.o.Account, At: l.meta.Now, Update: *u}
 	}
 }
 

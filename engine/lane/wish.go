@@ -110,13 +110,17 @@ func (l *Lane) wishGroup(at site, a *actions.Action) *order.Group {
 // lackInstrument waits for the day's list, or fails where the list is there and the instrument is not.
 func (l *Lane) lackInstrument(run *run, a *actions.Action, k order.Key) {
 	if l.loaded {
-		l.failAction(a, &actions.Error{Class: actions.ClassInstrument, Op: a.Type, Message: k.Instrument() + " is not in the instruments list",
-			Hint: "is the symbol spelt as Kite spells it?"})
+		l.failAction(a, notListed(a.Type, k))
 		return
 	}
 	run.Action, run.Fan, run.Holds = "", nil, actions.WhyInstruments // evaluated again when the list is there
 	l.setAction(a, actions.Waiting, actions.WhyInstruments)
 	l.dirty.runs[run.ID] = true
+}
+
+func notListed(op string, k order.Key) *actions.Error {
+	return &actions.Error{Class: actions.ClassInstrument, Op: op, Message: k.Instrument() + " is not in the instruments list",
+		Hint: "is the symbol spelt as Kite spells it?"}
 }
 
 // echo adds what became of the parameters to the words of the actions that follow.

@@ -72,7 +72,7 @@ const (
 // What the lanes would send now and did not then has no answer in the journal: it is planned, as in a dry run.
 func Run(ctx context.Context, read journal.Read, o Options, each func(Step) error) error {
 	r := &replay{options: o, lanes: map[string]*replayed{}, starts: map[string]*lane.StartDoc{}, store: memory.New(), inputs: map[int64][]journal.Input{},
-		answers: newAnswers()}
+		answers: newAnswers(), carried: map[string]bool{}, asked: map[string]lane.Errand{}}
 	if err := r.answers.read(read); err != nil {
 		return err
 	}
@@ -90,8 +90,42 @@ func Run(ctx context.Context, read journal.Read, o Options, each func(Step) erro
 		if step == nil {
 			return ctx.Err()
 		}
-		return errors.Join(each(*step), ctx.Err())
+		if err := errors.Join(each(*step), ctx.Err()); err != nil {
+			return err
+		}
+		return r.carry(ctx, step, each)
 	})
+}
+
+// carry brings what was asked of other accounts, and the journal knows nothing of, to their lanes: other rules asked it.
+func (r *replay) carry(ctx context.Context, from *Step, each func(Step) error) error {
+	for todo := []*Step{from}; len(todo) > 0; todo = todo[1:] {
+		b := &todo[0].Batch
+		give := func(account, kind, id string, in lane.Input) error {
+			l := r.lanes[account]
+			if l == nil || r.carried[kind+" "+id] {
+				return nil
+			}
+			r.carried[kind+" "+id] = true // handed over again it is the same
+			next := &Step{Seq: from.Seq, Account: account, At: from.At}
+			next.Batch = l.lane.Step(from.At, lane.Unlimited, []lane.Input{in})
+			todo = append(todo, next)
+			return errors.Join(r.store.Commit(ctx, &next.Batch.Commit), each(*next))
+		}
+		for i := range b.Errands {
+			e := b.Errands[i]
+			r.asked[e.ID] = e
+			if err := give(e.To, string(journal.InputErrand), e.ID, lane.Input{Errand: &e}); err != nil {
+				return err
+			}
+		}
+		for i := range b.Ends {
+			if err := give(b.Ends[i].From, string(journal.InputErrandEnd), b.Ends[i].ID, lane.Input{ErrandEnd: &b.Ends[i]}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // replay is one run.
@@ -102,6 +136,8 @@ type replay struct {
 	starts  map[string]*lane.StartDoc // with what each account's process began last, before Since
 	store   *memory.Store
 	answers *answers
+	carried map[string]bool        // errands, and their ends, that the journal has
+	asked   map[string]lane.Errand // what lanes asked of other accounts now
 }
 
 // replayed is one account's lane.
@@ -120,6 +156,15 @@ func (r *replay) take(row journal.Row) error {
 		return nil
 	}
 	r.inputs[in.Step] = append(r.inputs[in.Step], in)
+	if in.Kind == journal.InputErrand || in.Kind == journal.InputErrandEnd {
+		var doc struct {
+			ID string `json:"id"`
+		}
+		if err := json.Unmarshal(in.Doc, &doc); err != nil {
+			return fmt.Errorf("input %d: %w", in.Seq, err)
+		}
+		r.carried[string(in.Kind)+" "+doc.ID] = true
+	}
 	return r.answers.note(&in)
 }
 
@@ -229,7 +274,7 @@ func (r *replay) start(ctx context.Context, account string, doc *lane.StartDoc) 
 	o := r.options.Lane
 	o.Answers = r.answers
 	o.Account, o.Label, o.Venue, o.ChatID, o.Instruments = account, doc.Label, doc.Venue, doc.ChatID, l.loaded
-	o.Mode, o.Confirm, o.Adopt = doc.Mode, doc.Confirm, doc.Adopt
+	o.Mode, o.Confirm, o.Adopt, o.Accounts = doc.Mode, doc.Confirm, doc.Adopt, doc.Others
 	if doc.Rules != "" {
 		if o.Rules = r.options.Rules(doc.Rules); o.Rules == nil {
 			return fmt.Errorf("%w: version %s", ErrRulesText, doc.Rules)
@@ -315,6 +360,16 @@ func (r *replay) input(l *lane.Lane, in *journal.Input, rows *[]order.Update) (x
 		decode(&x.Stream)
 	case journal.InputControl:
 		decode(&x.Control)
+	case journal.InputErrand:
+		if decode(&x.Errand); err == nil { // as it is asked for now
+			e, ok := r.asked[x.Errand.ID]
+			if !ok {
+				return nil, nil
+			}
+			x.Errand = &e
+		}
+	case journal.InputErrandEnd:
+		decode(&x.ErrandEnd)
 	case journal.InputLoaded:
 		x.Loaded = true
 	case journal.InputRules:

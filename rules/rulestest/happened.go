@@ -102,6 +102,9 @@ func actionHappening(a *actions.Action, requests []*actions.Request) *happening 
 		base = map[string]any{}
 	}
 	maps.Copy(base, map[string]any{"rule": a.Rule, "state": string(a.State), "account": a.Account})
+	if to, ok := a.Args["account"].(string); ok && to != "" {
+		base["account"] = to // which it names
+	}
 	if a.Why != "" {
 		base["why"] = a.Why
 	}

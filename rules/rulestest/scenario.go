@@ -132,14 +132,25 @@ func (s *scenario) typeOf(r *actions.Request) string {
 func (s *scenario) take(st *step) ([]lane.Story, error) {
 	s.refuse = slices.Clone(st.refuse)
 	var told []lane.Story
-	pass := func() { // time passes for every account
+	take := func(l *lane.Rehearsal, inputs ...lane.Input) error {
+		more, err := lane.Carry(s.now, l.Take(s.now, inputs...), l, s.lane) // with what it asks of other accounts
+		s.learn(more)
+		told = append(told, more...)
+		return err
+	}
+	all := func(inputs ...lane.Input) error {
 		for _, a := range slices.Sorted(maps.Keys(s.lanes)) {
-			told = append(told, s.lanes[a].Take(s.now)...)
+			if err := take(s.lanes[a], inputs...); err != nil {
+				return err
+			}
 		}
+		return nil
 	}
 	if st.after > 0 {
 		s.now = s.now.Add(st.after)
-		pass()
+		if err := all(); err != nil {
+			return told, err
+		}
 	}
 	if st.at != "" {
 		to := atClock(s.now, st.at)
@@ -147,15 +158,16 @@ func (s *scenario) take(st *step) ([]lane.Story, error) {
 			return nil, &stepError{st.node, fmt.Sprintf("it is %s already", s.now.In(order.IST).Format(time.TimeOnly)), "a step goes forward in time"}
 		}
 		s.now = to
-		pass()
+		if err := all(); err != nil {
+			return told, err
+		}
 	}
 	if len(st.prices) > 0 {
 		s.prices = merged(s.prices, st.prices)
-		for _, a := range slices.Sorted(maps.Keys(s.lanes)) {
-			told = append(told, s.lanes[a].Take(s.now, lane.Input{Prices: &lane.Prices{Last: st.prices}})...)
+		if err := all(lane.Input{Prices: &lane.Prices{Last: st.prices}}); err != nil {
+			return told, err
 		}
 	}
-	s.learn(told)
 	give := func(u order.Update) error {
 		l, err := s.lane(cmp.Or(u.Account, s.file.account))
 		if err != nil {
@@ -163,10 +175,7 @@ func (s *scenario) take(st *step) ([]lane.Story, error) {
 		}
 		u.Account = cmp.Or(u.Account, s.file.account)
 		s.about = u.Account
-		more := l.Take(s.now, lane.Input{Update: &u})
-		s.learn(more)
-		told = append(told, more...)
-		return nil
+		return take(l, lane.Input{Update: &u})
 	}
 	var err error
 	switch {
