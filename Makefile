@@ -8,10 +8,10 @@ CRASHES ?= 500
 CASES ?= .
 LINT := $(CURDIR)/bin/golangci-lint
 
-.PHONY: help build test race lint simulate crash fuzz bench cross tools
+.PHONY: help build test test-contract race lint simulate crash fuzz bench cross tools
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## the binary, in bin/
 	go build -trimpath -o bin/backstop ./cmd/backstop
@@ -19,6 +19,11 @@ build: ## the binary, in bin/
 test: ## every fast test; needs Go and nothing else
 	go vet ./...
 	go test ./...
+
+test-contract: ## Kite's own Go and JavaScript clients, and docs/paper.md word for word, against the paper exchange (needs node 18 and npm)
+	@for t in node npm; do command -v $$t >/dev/null || { echo "make test-contract needs node 18 or later and npm, and $$t is missing (Debian: apt-get install nodejs npm)"; exit 1; }; done
+	go test ./engine/paper -run Official -count=1
+	go test ./engine/paper/contract -count=1 -timeout 15m -v -args -whole
 
 race: ## the concurrent packages under the race detector (needs a C compiler)
 	CGO_ENABLED=1 go test -race -short ./engine ./engine/lane ./engine/postback ./engine/notify ./engine/paper ./engine/journal/... ./rules

@@ -35,7 +35,8 @@ type Instrument struct {
 
 // DefaultInstruments is the list an exchange has when Options names none:
 // equities with four different ticks, NIFTY options and futures, one option
-// and one equity of BSE, one MCX future and the NIFTY 50 index.
+// and one equity of BSE, one MCX future, the dollar on both currency segments
+// and the NIFTY 50 index.
 func DefaultInstruments() []Instrument {
 	equity := func(exchange, symbol, name string, token uint32, tick, last float64) Instrument {
 		return Instrument{Exchange: exchange, Tradingsymbol: symbol, Name: name, ExchangeToken: token,
@@ -82,7 +83,9 @@ func DefaultInstruments() []Instrument {
 		}
 	}
 	option("BFO", "SENSEX26DEC80000CE", "SENSEX", "2026-12-31", "CE", 860001, 80000, 420, 20, 1000)
-	return list
+	return append(list,
+		future("CDS", "USDINR26DECFUT", "USDINR", "2026-12-29", 2001, 0.0025, 88.5, 1000, 0),
+		future("BCD", "USDINR26DECFUT", "USDINR", "2026-12-29", 2101, 0.0025, 88.5, 1000, 0))
 }
 
 func roundTo(rupees, tick float64) float64 {
