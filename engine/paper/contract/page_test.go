@@ -99,10 +99,10 @@ func TestThePageWordForWord(t *testing.T) {
 		t.Fatal(err)
 	}
 	environment := append(os.Environ(), "BACKSTOP_LISTEN="+public, "BACKSTOP_ADMIN="+admin, "NO_COLOR=1")
-	first := terminal(t, folder, environment, strings.TrimPrefix(shell[0], "go build -o backstop ./cmd/backstop\n")+" --listen "+paper)
-	listens(t, paper)
+	first := terminal(t, folder, environment, strings.TrimSpace(strings.TrimPrefix(shell[0], "go build -o backstop ./cmd/backstop\n"))+" --listen "+paper)
+	listens(t, paper, first)
 	second := terminal(t, folder, environment, shell[1])
-	listens(t, admin)
+	listens(t, admin, second)
 
 	// The third terminal: every command must do what it does without an error, the exchange's answers too.
 	third := "set -eo pipefail\nexport KITE_BASE_URL=http://" + paper + "\nuntil [[ $(./backstop status 2>&1) == *': ready'* ]]; do sleep 0.2; done\n"
@@ -187,8 +187,8 @@ func free(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// listens waits until somebody does.
-func listens(t *testing.T, address string) {
+// listens waits until the terminal's program does.
+func listens(t *testing.T, address string, in *output) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); ; {
 		c, err := net.Dial("tcp", address)
@@ -197,7 +197,7 @@ func listens(t *testing.T, address string) {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatal(err)
+			t.Fatalf("%v; the terminal said:\n%s", err, in)
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
