@@ -36,6 +36,7 @@ type Broker struct {
 	modified map[string]int
 	trades   map[string][]order.Trade
 	carried  map[order.Key]order.Overnight
+	moved    map[order.Key]int64    // converted today, signed
 	closes   map[string]order.Price // the last close by instrument
 	faults   map[string][]Fault
 	rejects  []string
@@ -56,6 +57,7 @@ func (b *Broker) hold() (release func()) {
 	if b.rows == nil {
 		b.rows, b.modified, b.trades = map[string]*order.Update{}, map[string]int{}, map[string][]order.Trade{}
 		b.carried, b.faults, b.closes = map[order.Key]order.Overnight{}, map[string][]Fault{}, map[string]order.Price{}
+		b.moved = map[order.Key]int64{}
 	}
 	return b.mu.Unlock
 }
@@ -257,6 +259,13 @@ func (b *Broker) Close(instrument string, p order.Price) {
 	b.closes[instrument] = p
 }
 
+// Convert makes so much of a position another product, signed as it is held: no order tells it.
+func (b *Broker) Convert(from, to order.Key, quantity int64) {
+	defer b.hold()()
+	b.moved[from] -= quantity
+	b.moved[to] += quantity
+}
+
 // Night ends the broker's day: its order book is empty, what is held is carried into the next day, and what is intraday is
 // gone.
 func (b *Broker) Night() {
@@ -273,6 +282,12 @@ func (b *Broker) Night() {
 		}
 		b.carried[row.Key()] = o
 	}
+	for k, n := range b.moved {
+		o := b.carried[k]
+		o.Key, o.Quantity = k, o.Quantity+n
+		b.carried[k] = o
+	}
+	clear(b.moved)
 	for k, o := range b.carried {
 		if k.Product == "MIS" || k.Product == "CO" || o.Quantity == 0 {
 			delete(b.carried, k)
@@ -389,6 +404,9 @@ func (b *Broker) Positions(ctx context.Context) ([]actions.PositionRow, error) {
 		}
 	}
 	var rows []actions.PositionRow
+	for k, n := range b.moved {
+		at(k).Quantity += n
+	}
 	for k, p := range net {
 		p.ClosePrice = b.closes[k.Instrument()]
 		rows = append(rows, *p)

@@ -88,6 +88,7 @@ var directives = map[string]func(p *player, w words, input []string) error{
 	"market":   (*player).followMarket,
 	"until":    (*player).followUntil,
 	"closed":   (*player).followClosed,
+	"convert":  (*player).followConvert,
 	"state":    (*player).followState,
 	"exits":    (*player).followExits,
 }
@@ -154,6 +155,19 @@ func (p *player) followClosed(w words, _ []string) error {
 	price, err := order.ParsePrice(w.first())
 	p.broker.Close("NSE:INFY", price)
 	return err
+}
+
+// followConvert makes so much of INFY another product, by hand: convert 10 MIS NRML.
+func (p *player) followConvert(w words, _ []string) error {
+	n, err := strconv.ParseInt(w.first(), 10, 64)
+	if err != nil || len(w.bare) != 3 {
+		return errors.New("convert QUANTITY FROM TO")
+	}
+	k := order.Key{Exchange: "NSE", Tradingsymbol: "INFY"}
+	from, to := k, k
+	from.Product, to.Product = w.bare[1], w.bare[2]
+	p.broker.Convert(from, to, n)
+	return nil
 }
 
 // followUpdate pushes an order as it stands in the book, or as the words have it (a forger's, or one that the book

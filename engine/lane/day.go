@@ -27,6 +27,9 @@ func (l *Lane) dayWords() rules.DayWords {
 	realized, open := l.dayProfit()
 	for _, k := range l.book.Keys() {
 		for _, g := range l.book.Holding(order.Claimed, k).Groups {
+			if g.Stock() {
+				continue
+			}
 			won, told := g.Realized()
 			switch {
 			case g.Open() > 0 || g.Exited == 0 || !told:
@@ -46,13 +49,32 @@ func (l *Lane) dayProfit() (realized, open order.Price) {
 	for _, k := range l.book.Keys() {
 		h := l.book.Holding(order.Claimed, k)
 		realized += h.Realized
+		if h.Carried {
+			realized += carriedToday(h)
+		}
 		for _, g := range h.Open() {
-			if entry, told := g.EntryPrice(); told && l.lastPrice(k) > 0 {
+			if entry, told := g.DayEntry(); told && !g.Stock() && l.lastPrice(k) > 0 {
 				open += (l.lastPrice(k) - entry) * order.Price(g.Open()*g.Sign)
 			}
 		}
 	}
 	return realized, open
+}
+
+// carriedToday is by how much the day's result of a place differs from that of its groups: what was carried in counts from
+// the last close, and shares that are held don't count.
+func carriedToday(h *order.Holding) order.Price {
+	var differs order.Price
+	for _, g := range h.Groups {
+		if g.Carried {
+			whole, _ := g.Realized()
+			differs -= whole
+			if today, _ := g.DayRealized(); !g.Stock() {
+				differs += today
+			}
+		}
+	}
+	return differs
 }
 
 // dayLacks is what the day's profit needs and nobody has told: "average_price", "last_price" or "".
@@ -61,16 +83,16 @@ func (l *Lane) dayLacks(last bool) string {
 	for _, k := range l.book.Keys() {
 		h := l.book.Holding(order.Claimed, k)
 		for _, g := range h.Groups {
-			if g.Gone {
+			if g.Gone || g.Stock() {
 				continue // at what price it went nobody knows, and nothing was exited today
 			}
-			if _, told := g.Realized(); !told {
+			if _, told := g.DayRealized(); !told {
 				return "average_price"
 			}
 			if g.Open() == 0 || !last {
 				continue
 			}
-			if _, told := g.EntryPrice(); !told {
+			if _, told := g.DayEntry(); !told {
 				return "average_price"
 			}
 			if l.lastPrice(k) == 0 {

@@ -38,7 +38,7 @@ func (l *Lane) wishExit(run *run, at site, rule *rules.Rule, step *rules.Step, a
 	var open int64
 	side := order.Sell
 	for _, g := range h.Groups {
-		if g.Open() > 0 {
+		if g.Open() > 0 && !g.Stock() {
 			groups = append(groups, g.ID)
 			open += g.Open()
 			side = g.ExitSide()

@@ -231,13 +231,13 @@ func (l *Lane) sitesOf(run *run, step *rules.Step) []site {
 				}
 			}
 		case rules.UnitPosition:
-			if i := slices.IndexFunc(h.Open(), func(g *order.Group) bool { return g.Open() > 0 && fits(g.ID, "") }); i >= 0 && h.Position != 0 {
+			if i := slices.IndexFunc(h.Open(), func(g *order.Group) bool { return g.Open() > 0 && !g.Stock() && fits(g.ID, "") }); i >= 0 && h.Position != 0 {
 				g := h.Open()[i]
 				out = append(out, site{OrderID: g.FirstEntry(), Group: g.ID, Key: k, Short: h.Position < 0})
 			}
 		default:
 			for _, g := range h.Open() {
-				if g.Open() > 0 && fits(g.ID, "") {
+				if g.Open() > 0 && !g.Stock() && fits(g.ID, "") {
 					out = append(out, site{OrderID: g.FirstEntry(), Group: g.ID, Key: k, Short: g.Sign < 0})
 				}
 			}

@@ -40,6 +40,11 @@ func (l *Lane) guard(r *actions.Request) verdict {
 	if l.o.Rules == nil {
 		return verdict{}
 	}
+	if d := l.differing(r.Key); d != nil {
+		l.fail(r, guardrail(fmt.Sprintf("the position differs: the order book gives %d of %s %s, Zerodha's positions say %d", d.Have, d.Key.Tradingsymbol, d.Key.Product, d.Told),
+			"look at the position in Kite; it is read again each minute"))
+		return verdict{}
+	}
 	if bad := l.shut(r); bad != nil {
 		l.fail(r, bad)
 		return verdict{}
@@ -141,7 +146,7 @@ func ordersOf(r *actions.Request) int64 { return max(1, r.Call.Params.IcebergLeg
 func (l *Lane) openPositions(k order.Key) int64 {
 	open := map[order.Key]bool{}
 	for _, at := range l.book.Keys() {
-		if l.book.Holding(order.Claimed, at).Position != 0 {
+		if h := l.book.Holding(order.Claimed, at); h.Position != 0 && (!h.Carried || traded(h)) {
 			open[at] = true
 		}
 	}

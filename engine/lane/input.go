@@ -49,6 +49,7 @@ type Positions struct {
 	Rows     []actions.PositionRow
 	Holdings []actions.HoldingRow `json:",omitempty"`
 	Whole    bool                 `json:",omitempty"` // the holdings were read too
+	Differ   bool                 `json:",omitempty"` // as the journal keeps a check: Rows are those that differ from what the order book gives
 	Err      error
 }
 

@@ -65,6 +65,7 @@ type Lane struct {
 	suspects  map[string]*suspect  // orders that should have moved
 	handed    map[string]time.Time // errands that this process handed over
 	armed     bool
+	checked   time.Time // when the positions were last held against the book
 	listing   bool      // the arming is a first one: what is open is listed
 	startTold bool      // that this process began
 	nights    bool      // positions were read: the overnight quantities are not assumed
@@ -265,6 +266,7 @@ func (l *Lane) rollDay(day order.Day) {
 		l.endDay()
 	}
 	l.meta.Day, l.meta.Closing, l.meta.Missed = day, nil, Missed{}
+	l.meta.Differs, l.meta.Moves = nil, nil
 	l.started = l.meta.Now
 	l.dirty.meta = true
 	if first {

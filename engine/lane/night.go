@@ -132,7 +132,7 @@ func (l *Lane) toMorning(s *slot, o overnight) {
 	}
 	s.Share, s.Most = o.share, o.most
 	s.Wish, s.Orders, s.Blocked, s.Refused, s.Replaced, s.Fills = nil, nil, "", nil, nil, nil
-	s.Reread, s.Lapsed, s.Morning, s.Doubt, s.First = time.Time{}, time.Time{}, true, "", true
+	s.Reread, s.Lapsed, s.Morning, s.Doubt, s.After, s.First = time.Time{}, time.Time{}, true, "", "", true
 }
 
 // took is what a slot's own orders have filled of its group.
@@ -188,6 +188,11 @@ func (l *Lane) takePositions(p *Positions) {
 		return // begun before midnight: what was carried in then was yesterday's
 	}
 	p.Began = p.Began.UTC().Round(0)
+	delete(l.asked, "prices")
+	delete(l.asked, "positions again")
+	if l.onlyCheck(p) {
+		return
+	}
 	l.journalJSON(journal.InputPositions, p)
 	last := map[string]order.Price{}
 	for _, row := range p.Rows {
@@ -200,10 +205,9 @@ func (l *Lane) takePositions(p *Positions) {
 			last[row.Instrument()] = row.LastPrice
 		}
 	}
-	delete(l.asked, "prices")
-	delete(l.asked, "positions again")
 	if l.book.OvernightKnown() && !l.o.Assume {
 		l.takePrices(last)
+		l.checkPositions(p)
 		if l.lastPriceWanted() { // not in it: a position that is not there yet
 			l.asked["positions again"] = l.meta.Now.Add(readsLater)
 		}

@@ -130,7 +130,7 @@ func (l *Lane) hotKeys() []order.Key {
 
 // observeFlat tells once that a group's open quantity reached 0.
 func (l *Lane) observeFlat(g *order.Group) {
-	if g.Carried && g.Exited == 0 || (g.Baseline || g.Gone) && !l.armed {
+	if g.Carried && g.Exited == 0 || g.Stock() || (g.Baseline || g.Gone) && !l.armed {
 		return
 	}
 	cause := flatKey(g)

@@ -75,7 +75,7 @@ func (l *Lane) allTicked() bool {
 
 // noteWatch remembers whether something is open at a place.
 func (l *Lane) noteWatch(k order.Key, h *order.Holding) {
-	open := len(h.Open()) > 0
+	open := len(h.Open()) > 0 && (!h.Carried || traded(h))
 	if open == l.watched[k] {
 		return
 	}
@@ -142,7 +142,15 @@ func (l *Lane) pricesWanted() bool {
 	if l.o.Rules == nil || !l.armed || !(l.needs.LastPrice || l.needs.DayLast || l.o.Rules.Listens(order.KindPrice) || l.o.Rules.Guardrails().MaxDailyLoss > 0) {
 		return false
 	}
-	return slices.ContainsFunc(l.book.Keys(), func(k order.Key) bool { return len(l.book.Holding(order.Claimed, k).Open()) > 0 })
+	return slices.ContainsFunc(l.book.Keys(), func(k order.Key) bool {
+		h := l.book.Holding(order.Claimed, k)
+		return len(h.Open()) > 0 && (!h.Carried || traded(h))
+	})
+}
+
+// traded says whether anything of a place is open but shares that are held.
+func traded(h *order.Holding) bool {
+	return slices.ContainsFunc(h.Open(), func(g *order.Group) bool { return g.Open() > 0 && !g.Stock() })
 }
 
 // movedNothing says whether a price event's rules matched and yet left everything as it was: a trailing stop is asked for

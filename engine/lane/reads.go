@@ -195,7 +195,11 @@ func (l *Lane) nextPositions() time.Time {
 	}
 	prices, wanted := l.asked["prices"]
 	if l.book.OvernightKnown() && !l.lastPriceWanted() && !wanted {
-		return time.Time{}
+		at := l.nextCheck()
+		if again, ok := l.asked["positions again"]; ok && !at.IsZero() && again.After(at) {
+			at = again
+		}
+		return at
 	}
 	at := l.started
 	if wanted {

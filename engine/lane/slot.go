@@ -77,7 +77,7 @@ func (l *Lane) deriveSlot(s *slot) bool {
 	l.takeFound(s)
 	l.noteEnded(s)
 	l.takeWish(s)
-	if l.held(s) || l.waitsForMorning(s) {
+	if l.held(s) || l.waitsForMorning(s) || l.waitsForOld(s) {
 		return false
 	}
 	var steps []step

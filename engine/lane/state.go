@@ -22,6 +22,8 @@ type meta struct {
 	LiveAt    []string             `json:"live_at,omitempty"`    // the venues where it was ever armed in live
 	Overnight []order.Overnight    `json:"overnight,omitempty"`
 	NightsOf  order.Day            `json:"nights_of,omitempty"` // the day that Overnight is of
+	Differs   []difference         `json:"differs,omitempty"`   // what the positions tell beyond the order book
+	Moves     []order.Move         `json:"moves,omitempty"`     // what was converted today
 	Stood     []order.Overnight    `json:"stood,omitempty"`     // what was open when the day before ended, until the morning's quantities are known
 	Dead      bool                 `json:"session_dead,omitempty"`
 	DeadWhy   string               `json:"session_why,omitempty"`
@@ -60,6 +62,7 @@ type slot struct {
 	IfUnfilled string      `json:"if_unfilled,omitempty"` // "" is reprice
 	Person     bool        `json:"person,omitempty"`      // a person moved it: the price stays theirs
 	Hold       string      `json:"hold,omitempty"`        // what follows at the close; "" is the product's own: day for MIS, else until_flat
+	After      string      `json:"after,omitempty"`       // of a group that was converted: the slot that it had, whose orders end first
 	Morning    bool        `json:"morning,omitempty"`     // it comes from an earlier day and waits for the market to open
 	Lapsed     time.Time   `json:"lapsed,omitzero"`       // when the session's end took its order away, until that is told
 	Doubt      string      `json:"doubt,omitempty"`       // why it was not placed again in the morning
@@ -224,6 +227,7 @@ func (l *Lane) restore(snap *journal.Snapshot) error {
 	}
 	if l.meta.NightsOf == l.meta.Day && l.meta.Day != "" {
 		l.book.SetOvernight(l.meta.Overnight)
+		l.book.SetMoves(l.meta.Moves)
 	}
 	return nil
 }

@@ -101,7 +101,7 @@ func (l *Lane) arm(baseline bool) {
 		}
 		return
 	}
-	l.armed = true
+	l.armed, l.checked = true, l.meta.Now
 	l.markFlat()
 	l.lookEverywhere()
 	if baseline || l.meta.ArmedMode != l.o.Mode {

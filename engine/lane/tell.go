@@ -93,7 +93,7 @@ func (l *Lane) atStake() bool {
 		}
 	}
 	for _, k := range l.book.Keys() {
-		if l.o.Hours.IsOpen(k.Exchange, l.meta.Now) && len(l.book.Holding(order.Claimed, k).Open()) > 0 {
+		if l.o.Hours.IsOpen(k.Exchange, l.meta.Now) && traded(l.book.Holding(order.Claimed, k)) {
 			return true
 		}
 	}
@@ -259,7 +259,7 @@ func (l *Lane) tellBaseline() {
 		return
 	}
 	l.say("baseline", fmt.Sprintf("ALREADY OPEN WITHOUT AN EXIT (%s): %s. Backstop leaves what was there before it began.",
-		l.o.Account, strings.Join(lines, "; ")), sayOnce)
+		l.o.Account, listed(lines)), sayOnce)
 }
 
 func (l *Lane) closingText(exchange string, end time.Time) string {

@@ -99,6 +99,10 @@ func targetPrice(g *order.Group, inst order.Instrument, args rules.Args) (order.
 // wish all the same: nothing is placed for it, and should it turn out to be open its slot is there.
 func (l *Lane) wishGroup(at site, a *actions.Action) *order.Group {
 	g := l.group(order.Claimed, at.Key, at.Group)
+	if g != nil && g.Stock() {
+		l.setAction(a, actions.Skipped, "shares that were held before")
+		return nil
+	}
 	if g == nil {
 		l.failAction(a, &actions.Error{Class: actions.ClassRefused, Op: a.Type, Message: "the event has no group to stand behind",
 			Hint: "listen to partial_fill and fill of entries: order.role == \"entry\""})

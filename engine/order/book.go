@@ -17,7 +17,8 @@ type Book struct {
 	indexed map[string]entry // under what each order stands in byKey and byTag
 	keys    []Key            // what Keys answers; nil where places came or went
 	carried map[Key][]Overnight
-	known   bool // the overnight quantities are known
+	moves   map[Key][]Move // conversions by both of their places, oldest first
+	known   bool           // the overnight quantities are known
 	cache   [layers]map[Key]*Holding
 }
 
@@ -41,6 +42,7 @@ func (b *Book) Clear() {
 	b.orders, b.all, b.indexed = map[string]*Order{}, byAge{}, map[string]entry{}
 	b.byKey, b.byTag = map[Key]*byAge{}, map[string]*byAge{}
 	b.keys, b.carried, b.known = nil, map[Key][]Overnight{}, false
+	b.moves = map[Key][]Move{}
 	for l := range b.cache {
 		b.cache[l] = map[Key]*Holding{}
 	}
@@ -198,6 +200,9 @@ func (b *Book) Keys() []Key {
 	if b.keys == nil {
 		seen := maps.Clone(b.carried)
 		for k := range b.byKey {
+			seen[k] = nil
+		}
+		for k := range b.moves {
 			seen[k] = nil
 		}
 		b.keys = slices.SortedFunc(maps.Keys(seen), Key.compare)

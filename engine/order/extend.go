@@ -12,6 +12,7 @@ import (
 type extension struct {
 	pending []*Order // folded since, in the order of their coming
 	used    map[string]use
+	moved   time.Time       // when the last conversion was seen
 	last    filled          // the fill that had the last turn
 	behinds map[string]bool // orders that some fill was placed behind, or names as its parent
 	history []mark
@@ -93,7 +94,7 @@ func (b *Book) extendBy(h *Holding, o *Order) bool {
 			return false
 		}
 	case fills:
-		if h.behinds[o.ID] || h.last.Order != nil && h.last.compare(f) >= 0 {
+		if h.behinds[o.ID] || !h.moved.IsZero() && !h.moved.Before(f.at) || h.last.Order != nil && h.last.compare(f) >= 0 {
 			return false
 		}
 		h.rest = without(h.rest, o)

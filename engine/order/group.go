@@ -14,12 +14,14 @@ type Group struct {
 	Baseline bool             // its entry was in the book before the first arming, or it was carried in
 	Carried  bool             // in from an earlier day: the orders of that day are in no book
 	Carry    int64            // of Filled: what was carried in
+	Close    Price            // of what was carried in: the last close, 0 where that is not told
 	Gone     bool             // it was closed over night, and nobody saw by what and at what price
 	Since    Day              // of what was carried in: the day on which it began
 	First    *Update          // of what was carried in: its first entry, where that is known
 	LastExit string           // the order whose fill reduced it last
 	ByOrder  map[string]int64 // how much each exit order took
 	entered  value
+	brought  value // of entered: what was carried in
 	left     value // what the exits brought
 
 	reducedBy []string // the exits that took something, in the order of their fills
@@ -125,6 +127,29 @@ func (g *Group) Realized() (Price, bool) {
 	whole, rest := g.entered.amount/g.Filled, g.entered.amount%g.Filled
 	return Price(g.Sign * (g.left.amount - whole*g.Exited - rest*g.Exited/g.Filled)), true
 }
+
+// Stock says whether the group is delivery that was there before Backstop saw any of its entries: shares that are held, not
+// traded. They are nobody's business but their owner's.
+func (g *Group) Stock() bool {
+	return g.Carried && g.Baseline && (g.Key.Product == "CNC" || g.Key.Product == "MTF")
+}
+
+// ofToday is the group as today sees it: what was carried in was entered at the last close.
+func (g *Group) ofToday() *Group {
+	if g.Carry == 0 || g.Close == 0 {
+		return g
+	}
+	t := *g
+	t.entered.amount += int64(g.Close)*g.Carry - g.brought.amount
+	t.entered.quantity += g.Carry - g.brought.quantity
+	return &t
+}
+
+// DayEntry is the entry price for the day's result: of what was carried in it is the last close, where that is told.
+func (g *Group) DayEntry() (Price, bool) { return g.ofToday().EntryPrice() }
+
+// DayRealized is what the group's exits brought today.
+func (g *Group) DayRealized() (Price, bool) { return g.ofToday().Realized() }
 
 // exit takes n off the group by an order's fill.
 func (g *Group) exit(orderID string, n int64, average Price, told bool) {

@@ -20,6 +20,7 @@ type Holding struct {
 	Groups   []*Group
 	Surplus  int64    // signed: what is held beyond the open groups: more was exited than entered
 	Orphans  []string // live exits with nothing behind them
+	Carried  bool     // something was carried in
 	Realized Price    // of all groups whose averages are told
 	layer    Layer
 	byID     map[string]*Group
@@ -76,9 +77,12 @@ func (b *Book) derive(l Layer, k Key) *Holding {
 	}
 	h.history = append(h.history, mark{time.Time{}, h.Position})
 	fills, rest := b.split(l, all)
+	moves := b.moves[k]
 	for _, f := range fills {
+		moves = b.movesBefore(h, moves, f.at)
 		b.use(h, f)
 	}
+	b.movesBefore(h, moves, time.Time{})
 	h.rest = rest
 	for _, o := range all {
 		if o.Seen(l).Remaining() > 0 {
@@ -119,6 +123,8 @@ func (h *Holding) carry(o Overnight) {
 		g.Sign = -1
 	}
 	g.entered.add(g.Filled, o.AveragePrice, o.AveragePrice > 0)
+	g.brought, g.Close = g.entered, o.Close
+	h.Carried = true
 	h.Position += o.Quantity
 	h.begin(g)
 	h.hold(g.Sign, held)
