@@ -34,16 +34,26 @@ func (a account) venue() string {
 	return u.Host
 }
 
-// files looks at who can read what holds secrets.
+// files looks at who can read what holds secrets, and at the secret of a rotation.
 func (d *doctor) files(context.Context) []finding {
 	name := dotenvName
 	if f := d.settings.file; f != nil {
 		name = dotenvOf(f.name)
 	}
+	var list []finding
 	if note := openToOthers(name); note != "" {
-		return []finding{bad("files", "", name+" holds secrets and is open to others", "chmod 600 "+name)}
+		list = append(list, bad("files", "", name+" holds secrets and is open to others", "chmod 600 "+name))
 	}
-	return nil
+	for _, a := range d.accounts {
+		switch now := d.settings.tests.clock(); {
+		case a.oldUntil.IsZero():
+		case now.Before(a.oldUntil):
+			list = append(list, noted("files", a.user, "the api_secret before this one counts until "+a.oldUntil.Add(-time.Second).Format("2 Jan"), ""))
+		default:
+			list = append(list, noted("files", a.user, "the api_secret before this one counts no more", "remove api_secret_old and its day"))
+		}
+	}
+	return list
 }
 
 // service asks the running service how it stands.

@@ -38,6 +38,29 @@ func wantPlain(t *testing.T, err error) {
 
 const plantedValue = "planted-4f1c9e-secret"
 
+// FuzzDotenv: .env is read or refused with one line that names the file and tells no value; what is read are names with
+// texts.
+func FuzzDotenv(f *testing.F) {
+	for _, s := range []string{"A=b\n# c\nexport D='e f'\n", "A=" + plantedValue, plantedValue, "A = \"" + plantedValue, "A=1\nA=" + plantedValue, "BACKSTOP_CONFIG=x", "\ufeffA=\r\n", "=x", "A=\x00", "A='"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		values, err := parseDotenv(".env", text)
+		if err != nil {
+			wantPlain(t, err)
+			if !strings.HasPrefix(err.Error(), ".env:") {
+				t.Fatalf("no place: %v", err)
+			}
+			return
+		}
+		for name, value := range values {
+			if !variableName.MatchString(name) || strings.ContainsAny(value, "\n\x00") {
+				t.Fatalf("%q=%q", name, value)
+			}
+		}
+	})
+}
+
 // FuzzSettingsFile: backstop.yaml is read or refused with one line that names the file; what is read is what stands in
 // it, and each value passes the check of its setting or is refused.
 func FuzzSettingsFile(f *testing.F) {

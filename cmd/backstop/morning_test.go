@@ -118,9 +118,10 @@ func TestTheMorningSendsTheLinkAndSaysWhetherArmed(t *testing.T) {
 		return regexp.MustCompile(`ok  session: alive until \d+ \w+ 06:00 IST`).MatchString(text)
 	})
 
-	// 09:10: armed.
 	clock.set(1, "09:10:00")
-	if text := d.told(1, "ARMED (AB1234): mode dry-run, 0 rules, session until ")[0]; strings.Contains(text, "NOT") {
+	// 09:10: armed, and what the doctor finds: this clock is a day ahead.
+	if text := d.told(1, "ARMED (AB1234): mode dry-run, 0 rules, session until ")[0]; !strings.Contains(text, ". But clock AB1234: this machine is ") ||
+		!strings.Contains(text, " ahead of Kite (let NTP keep it right") || strings.Contains(text, "address") {
 		t.Error(text)
 	}
 
@@ -149,4 +150,24 @@ func TestTheMorningSendsTheLinkAndSaysWhetherArmed(t *testing.T) {
 			t.Errorf("a link stands in the log: %s", log.bytes())
 		}
 	}
+}
+
+func TestATokenOfTheSettingsGivesWayToALoginOnceKiteRefusesIt(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.env = append(d.env, "BACKSTOP_LOGIN_AT=08:30", "TELEGRAM_BOT_TOKEN=1:paper", "TELEGRAM_CHAT_ID=1", "TELEGRAM_BASE_URL=http://"+d.paperAt+"/telegram",
+		"KITE_ACCESS_TOKEN=ofyesterday", "BACKSTOP_TEST_CLOCK="+filepath.Join(d.dir, "clock"))
+	clock := clockOfDay{t, filepath.Join(d.dir, "clock")}
+	clock.set(1, "08:00:00")
+	spawned(t, d.dir, d.env, "serve")
+	clock.set(1, "09:00:01")
+	link := loginLink.FindString(d.told(1, "LOG IN (AB1234)")[0])
+	if code, text, _ := d.browse(link); code != http.StatusOK {
+		t.Fatalf("%d %s", code, text)
+	}
+	d.told(1, "LOGGED IN (AB1234)")
+	eventually(t, "the session lives", func() bool {
+		_, text := d.run("status")
+		return regexp.MustCompile(`ok  session: alive until \d+ \w+ 06:00 IST`).MatchString(text)
+	})
 }

@@ -29,6 +29,7 @@ import (
 // What is planted: each secret is a text that stands nowhere else.
 const (
 	plantedSecret   = "PLANTapisecret8f3a1c"
+	plantedOld      = "PLANToldsecret61d7ea"
 	plantedToken    = "PLANTaccesstoken77b2e0"
 	plantedBot      = "7311:PLANTbottoken5d09aa"
 	plantedDeskBot  = "8422:PLANTdeskbot1e44f7"
@@ -48,7 +49,7 @@ type leaks struct {
 
 func newLeaks(t *testing.T) *leaks {
 	l := &leaks{t: t, forms: map[string]string{}, checksums: map[string]bool{}}
-	for what, secretText := range map[string]string{"api_secret": plantedSecret, "access token": plantedToken, "Telegram's token": plantedBot,
+	for what, secretText := range map[string]string{"api_secret": plantedSecret, "api_secret_old": plantedOld, "access token": plantedToken, "Telegram's token": plantedBot,
 		"the desk's token": plantedDeskBot, "admin_password": plantedPassword, "${env.X}": plantedVar} {
 		l.forms[secretText] = what
 		l.forms[url.QueryEscape(secretText)] = what + ", escaped"
@@ -226,13 +227,14 @@ func TestInvariant7NoSecretStandsAnywhere(t *testing.T) {
 
 	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "BACKSTOP_ADMIN=" + adminAt, "BACKSTOP_LISTEN=" + publicAt, "BACKSTOP_MARKET_HOURS=always",
 		"BACKSTOP_ADMIN_PASSWORD=" + plantedPassword, "KITE_BASE_URL=" + broker.URL, "KITE_WS_URL=ws://" + paperAt + "/ws", "KITE_USER_ID=AB1234", "KITE_API_KEY=paper_key", "KITE_API_SECRET=" + plantedSecret,
-		"KITE_ACCESS_TOKEN=" + plantedToken, "TELEGRAM_BOT_TOKEN=" + plantedBot, "TELEGRAM_CHAT_ID=1", "TELEGRAM_BASE_URL=" + telegram.URL,
+		"KITE_API_SECRET_OLD_UNTIL=2099-12-31", "KITE_ACCESS_TOKEN=" + plantedToken, "TELEGRAM_BOT_TOKEN=" + plantedBot, "TELEGRAM_CHAT_ID=1", "TELEGRAM_BASE_URL=" + telegram.URL,
 		"DESK_TOKEN=" + plantedDeskBot, "DESK_CHAT=2", "PLANTED=" + plantedVar}
 	write := func(name, text string) {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
+	write(".env", "KITE_API_SECRET_OLD="+plantedOld+"\n")
 	write("rules.yaml", secretRules)
 	paper, paperOut := spawned(t, dir, []string{"PATH=" + os.Getenv("PATH")}, "paper", "--listen", paperAt, "--postback-url", postbacks.URL+"/postback",
 		"--api-secret", plantedSecret, "--access-token", plantedToken)
@@ -370,7 +372,8 @@ func TestInvariant7NoSecretStandsAnywhere(t *testing.T) {
 		{args: []string{"serve"}}, {args: []string{"serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"}},
 		{args: []string{"serve", "--config", "inline.yaml"}}, {args: []string{"serve", "--config", "broken.yaml"}}, {args: []string{"serve", "--config", "wrong.yaml"}},
 		{args: []string{"serve", "--config", "wrong2.yaml"}}, {args: []string{"serve", "--config", "wrong3.yaml"}}, {args: []string{"serve", "--config", "wrong4.yaml"}},
-		{args: []string{"serve", "--config", "wrong5.yaml"}}, {args: []string{"serve", "--rules", "bad.yaml"}}, {args: []string{"doctor"}},
+		{args: []string{"serve", "--config", "wrong5.yaml"}}, {args: []string{"serve", "--rules", "bad.yaml"}}, {args: []string{"doctor"}}, {args: []string{"doctor", "--json", "--public-url", "http://" + publicAt}},
+		{args: []string{"doctor", "--public-url", "http://" + paperAt}}, {args: []string{"init", "--json"}},
 		{args: []string{"status", "--admin", "127.0.0.1:1"}}, {args: []string{"version", "--json"}}, {args: []string{"--help"}}, {args: []string{"serve", "--help"}},
 	}
 	for _, id := range decisions {

@@ -44,24 +44,35 @@ type sessionToken struct {
 	now     func() time.Time
 	log     *slog.Logger
 
-	mu    sync.Mutex // guards what follows
-	asked time.Time
-	stamp string
-	text  string
-	ends  time.Time
+	mu      sync.Mutex // guards what follows
+	refused bool       // Kite takes the settings' token no longer, and a kept one lives
+	asked   time.Time
+	stamp   string
+	watched string // the stamp that changed has told
+	text    string
+	ends    time.Time
 }
 
 // sessionLookEvery is how often the kept token is looked for, at most.
 const sessionLookEvery = time.Second
 
-// fixed says whether the settings bring the token.
-func (t *sessionToken) fixed() bool { return t.account.accessToken.reveal() != "" }
+// fixed says whether the settings' token counts.
+func (t *sessionToken) fixed() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.account.accessToken.reveal() != "" && !t.refused
+}
 
 // current is the token, "" where there is none that lives.
 func (t *sessionToken) current() string {
 	if t.fixed() {
 		return t.account.accessToken.reveal()
 	}
+	return t.kept()
+}
+
+// kept is the token that login keeps, "" where it is none that lives.
+func (t *sessionToken) kept() string {
 	t.look(false)
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -69,6 +80,18 @@ func (t *sessionToken) current() string {
 		return ""
 	}
 	return t.text
+}
+
+// refuse takes the kept token from now on, where one lives: Kite has refused the settings' one, which is of an earlier day
+// or ended by a later login. It says whether that changed anything.
+func (t *sessionToken) refuse() bool {
+	if !t.fixed() || t.kept() == "" {
+		return false
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.refused = true
+	return true
 }
 
 // until is when the token ends, at the latest; zero where there is none.
@@ -84,19 +107,29 @@ func (t *sessionToken) until() time.Time {
 	return t.ends
 }
 
-// look reads the kept token again where it has changed since the last look, and says whether it has. It looks once a
-// second at most, unless now is asked for.
-func (t *sessionToken) look(atOnce bool) (changed bool) {
+// changed says whether the kept token is another one than when it was asked last, whoever has read it meanwhile.
+func (t *sessionToken) changed() bool {
+	t.look(true)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	changed := t.stamp != t.watched
+	t.watched = t.stamp
+	return changed
+}
+
+// look reads the kept token again where it has changed since the last look. It looks once a second at most, unless now
+// is asked for.
+func (t *sessionToken) look(atOnce bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := t.now()
 	if age := now.Sub(t.asked); !atOnce && age >= 0 && age < sessionLookEvery {
-		return false
+		return
 	}
 	t.asked = now
 	stamp := t.vault.Stamp(t.account.user)
 	if stamp == t.stamp {
-		return false
+		return
 	}
 	t.stamp = stamp
 	text, ends, err := t.vault.Load(t.account.user, now)
@@ -104,7 +137,6 @@ func (t *sessionToken) look(atOnce bool) (changed bool) {
 	if err != nil && !errors.Is(err, session.ErrNone) && !errors.Is(err, session.ErrExpired) {
 		t.log.Error("the kept session is of no use: log in again (backstop login)", "account", t.account.user, "error", err)
 	}
-	return true
 }
 
 // watchTokens tells the engine at once when a kept token is another one, and at 06:00, when every token ends. A login is
@@ -119,7 +151,12 @@ func (sv *server) watchTokens(ctx context.Context) {
 			ends = session.Ends(sv.settings.tests.clock())
 		}
 		for _, t := range sv.tokens {
-			changed := !t.fixed() && t.look(true)
+			var changed bool
+			if t.fixed() {
+				changed = t.kept() != "" && sv.dead(t.account.user) && t.refuse()
+			} else {
+				changed = t.changed()
+			}
 			if changed || over {
 				sv.engine.AskSession(t.account.user)
 			}
@@ -134,6 +171,16 @@ func (sv *server) watchTokens(ctx context.Context) {
 		case <-tick.C:
 		}
 	}
+}
+
+// dead says whether the account's session is known to be over.
+func (sv *server) dead(user string) bool {
+	for _, v := range sv.engine.Views() {
+		if v.Account == user {
+			return !v.Session
+		}
+	}
+	return false
 }
 
 // logins finish what backstop login began, whichever process the browser comes back to.
