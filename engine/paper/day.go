@@ -52,7 +52,7 @@ func (x *Exchange) endOfDay() {
 
 // NextDay ends the day and begins the next: the book and the trades are empty
 // (§1.3), positions are carried over night, closes are taken, CNC purchases
-// become T1 holdings. Contracts whose last day was passed since the day before
+// become T1 holdings, MTF purchases the holdings' mtf. Contracts whose last day was passed since the day before
 // are over, with their positions. Triggers stay. The clock is the caller's.
 func (x *Exchange) NextDay() {
 	x.enter()
@@ -77,8 +77,8 @@ func (x *Exchange) NextDay() {
 			n, price := p.net(), p.row(true).AveragePrice
 			switch {
 			case n == 0 || p.listing.expired:
-			case p.product == "CNC":
-				a.deliver(p.listing, n, price)
+			case p.product == "CNC" || p.product == "MTF":
+				a.deliver(p.listing, p.product, n, price)
 			default:
 				kept = append(kept, &position{listing: p.listing, product: p.product, overnight: n, overnightPrice: price})
 			}
@@ -105,20 +105,29 @@ func (a *account) deliverHoldings() {
 	}
 }
 
-// deliver moves a day's CNC purchase or sale into the holdings.
-func (a *account) deliver(l *listing, quantity int, price amount) {
+// deliver moves a day's purchase or sale of delivery into the holdings: CNC by
+// way of T1, MTF at once.
+func (a *account) deliver(l *listing, product string, quantity int, price amount) {
 	h := a.holding(l)
 	if h == nil {
 		h = &holding{listing: l}
 		a.holdings = append(a.holdings, h)
 	}
-	if quantity > 0 {
-		h.average = (h.average.times(h.quantity) + price.times(quantity)).per(h.quantity + quantity)
-		h.t1 = quantity
-		return
+	into, average := &h.quantity, &h.average
+	if product == "MTF" {
+		into, average = &h.mtf, &h.mtfAverage
 	}
-	h.quantity = max(h.quantity+quantity, 0)
-	if h.quantity == 0 {
+	switch {
+	case quantity > 0:
+		*average = (average.times(*into) + price.times(quantity)).per(*into + quantity)
+		if product == "CNC" {
+			into = &h.t1
+		}
+		*into += quantity
+	default:
+		*into = max(*into+quantity, 0)
+	}
+	if h.quantity+h.t1+h.mtf == 0 {
 		a.holdings = slices.DeleteFunc(a.holdings, func(have *holding) bool { return have == h })
 	}
 }

@@ -73,7 +73,7 @@
 //	POST gtt/fail_next {user, text}                     the order of the next met trigger fails
 //	POST gtt/postbacks {on}                             whether orders of triggers are told by HTTP
 //	POST overnight     {user, exchange, tradingsymbol, product, quantity, price}
-//	POST holding       {user, holding: {exchange, tradingsymbol, quantity, t1_quantity, average_price, needs_authorisation}}
+//	POST holding       {user, holding: {exchange, tradingsymbol, quantity, t1_quantity, average_price, mtf_quantity, mtf_average_price, needs_authorisation}}
 //	POST authorise     {user, exchange, tradingsymbol, quantity}   what may be sold today of a holding that needs it
 //	POST funds         {user, amount, refusal: error|book}   amount -1: no limit
 //	POST squareoff     {user}                           MIS, by the broker

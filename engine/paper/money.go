@@ -12,6 +12,8 @@ type holding struct {
 	average            amount
 	needsAuthorisation bool
 	authorised         int // today, at the depository
+	mtf                int // bought with the broker's money, counted apart
+	mtfAverage         amount
 }
 
 // Holding is what SetHolding puts into an account.
@@ -21,6 +23,9 @@ type Holding struct {
 	Quantity      int     `json:"quantity"`      // delivered
 	T1Quantity    int     `json:"t1_quantity"`   // bought, not yet delivered
 	AveragePrice  float64 `json:"average_price"` // rupees
+	// MTFQuantity is held on the broker's money, counted apart from Quantity.
+	MTFQuantity     int     `json:"mtf_quantity"`
+	MTFAveragePrice float64 `json:"mtf_average_price"` // rupees
 	// NeedsAuthorisation answers sales with HTTP 428 (no DDPI, no TPIN, §3.8).
 	NeedsAuthorisation bool `json:"needs_authorisation"`
 }
@@ -42,6 +47,7 @@ func (x *Exchange) SetHolding(user string, h Holding) error {
 		mine = &holding{listing: l}
 		a.holdings = append(a.holdings, mine)
 	}
+	mine.mtf, mine.mtfAverage = h.MTFQuantity, amountOf(h.MTFAveragePrice)
 	mine.quantity, mine.t1, mine.average, mine.needsAuthorisation = h.Quantity, h.T1Quantity, amountOf(h.AveragePrice), h.NeedsAuthorisation
 	return nil
 }
@@ -89,16 +95,24 @@ func (x *Exchange) SetFunds(user string, rupees float64, form Refusal) error {
 	return nil
 }
 
-// checkMoney asks funds and, for a CNC sale, holdings. raw is the OMS's text
+// free is what of the stock in a delivery product may still be sold.
+func (h *holding) free(product string) int {
+	switch {
+	case h == nil:
+		return 0
+	case product == "MTF":
+		return h.mtf
+	}
+	return h.quantity + h.t1
+}
+
+// checkMoney asks funds and, for a sale of delivery, holdings. raw is the OMS's text
 // for status_message_raw.
 func (x *Exchange) checkMoney(o *order) (e *APIError, raw string) {
 	a := o.account
-	if o.Product == "CNC" && !o.buy() {
-		free := a.net(o.listing, "CNC") - a.pending(o, false)
+	if (o.Product == "CNC" || o.Product == "MTF") && !o.buy() {
 		h := a.holding(o.listing)
-		if h != nil {
-			free += h.quantity + h.t1
-		}
+		free := h.free(o.Product) + a.net(o.listing, o.Product) - a.pending(o, false)
 		if o.remaining() > free {
 			return refuse(http.StatusBadRequest, classHolding, textHoldings), "RMS:Rule: Check holdings including BO for entity account-" + a.user
 		}

@@ -95,30 +95,40 @@ func (x *Exchange) MarginsJSON(user, segment string) ([]byte, *APIError) {
 }
 
 type holdingRow struct {
-	Tradingsymbol       string         `json:"tradingsymbol"`
-	Exchange            string         `json:"exchange"`
-	InstrumentToken     uint32         `json:"instrument_token"`
-	ISIN                string         `json:"isin"`
-	Product             string         `json:"product"`
-	Price               amount         `json:"price"`
-	Quantity            int            `json:"quantity"`
-	UsedQuantity        int            `json:"used_quantity"`
-	T1Quantity          int            `json:"t1_quantity"`
-	RealisedQuantity    int            `json:"realised_quantity"`
-	AuthorisedQuantity  int            `json:"authorised_quantity"`
-	AuthorisedDate      nullable       `json:"authorised_date"`
-	OpeningQuantity     int            `json:"opening_quantity"`
-	ShortQuantity       int            `json:"short_quantity"`
-	CollateralQuantity  int            `json:"collateral_quantity"`
-	CollateralType      string         `json:"collateral_type"`
-	Discrepancy         bool           `json:"discrepancy"`
-	AveragePrice        amount         `json:"average_price"`
-	LastPrice           amount         `json:"last_price"`
-	ClosePrice          amount         `json:"close_price"`
-	PnL                 amount         `json:"pnl"`
-	DayChange           amount         `json:"day_change"`
-	DayChangePercentage float64        `json:"day_change_percentage"`
-	MTF                 map[string]int `json:"mtf"`
+	Tradingsymbol       string   `json:"tradingsymbol"`
+	Exchange            string   `json:"exchange"`
+	InstrumentToken     uint32   `json:"instrument_token"`
+	ISIN                string   `json:"isin"`
+	Product             string   `json:"product"`
+	Price               amount   `json:"price"`
+	Quantity            int      `json:"quantity"`
+	UsedQuantity        int      `json:"used_quantity"`
+	T1Quantity          int      `json:"t1_quantity"`
+	RealisedQuantity    int      `json:"realised_quantity"`
+	AuthorisedQuantity  int      `json:"authorised_quantity"`
+	AuthorisedDate      nullable `json:"authorised_date"`
+	OpeningQuantity     int      `json:"opening_quantity"`
+	ShortQuantity       int      `json:"short_quantity"`
+	CollateralQuantity  int      `json:"collateral_quantity"`
+	CollateralType      string   `json:"collateral_type"`
+	Discrepancy         bool     `json:"discrepancy"`
+	AveragePrice        amount   `json:"average_price"`
+	LastPrice           amount   `json:"last_price"`
+	ClosePrice          amount   `json:"close_price"`
+	PnL                 amount   `json:"pnl"`
+	DayChange           amount   `json:"day_change"`
+	DayChangePercentage float64  `json:"day_change_percentage"`
+	MTF                 mtfRow   `json:"mtf"`
+}
+
+// mtfRow is what of a holding the broker lent money for; a fifth of it was the
+// buyer's own, as rate has it.
+type mtfRow struct {
+	Quantity      int    `json:"quantity"`
+	UsedQuantity  int    `json:"used_quantity"`
+	AveragePrice  amount `json:"average_price"`
+	Value         amount `json:"value"`
+	InitialMargin amount `json:"initial_margin"`
 }
 
 // HoldingsJSON is the answer of GET /portfolio/holdings (kite-facts §7b).
@@ -135,7 +145,8 @@ func (x *Exchange) HoldingsJSON(user string) []byte {
 				Quantity: h.quantity, UsedQuantity: used, T1Quantity: h.t1, RealisedQuantity: h.quantity, AuthorisedQuantity: h.authorised,
 				OpeningQuantity: h.quantity + h.t1, AveragePrice: h.average, LastPrice: l.ltp, ClosePrice: l.close,
 				PnL: (l.ltp - h.average).times(h.quantity + h.t1), DayChange: l.ltp - l.close,
-				MTF: map[string]int{"quantity": 0, "used_quantity": 0, "average_price": 0, "value": 0, "initial_margin": 0},
+				MTF: mtfRow{Quantity: h.mtf, UsedQuantity: min(max(-a.net(l, "MTF"), 0), h.mtf), AveragePrice: h.mtfAverage,
+					Value: h.mtfAverage.times(h.mtf), InitialMargin: h.mtfAverage.times(h.mtf) / 5},
 			})
 		}
 	}

@@ -296,6 +296,26 @@ func TestPurchasesBecomeHoldingsOverTwoNights(t *testing.T) {
 	equal(t, "holdings", len(decode[[]fields](t, x.HoldingsJSON(user))), 0)
 }
 
+func TestMTFPurchasesBecomeTheHoldingsMTF(t *testing.T) {
+	x, c := exchange(t)
+	sell := with(shares("product", "MTF", "transaction_type", "SELL", "price", "1490")...)
+	_, e := x.Place(user, "regular", sell)
+	refused(t, e, 400, classHolding, textHoldings)
+	mustPlace(t, x, shares("product", "MTF")...)
+	c.advance(24 * time.Hour)
+	x.NextDay()
+	equal(t, "no position", x.NetQuantity(user, "NSE", share, "MTF"), 0)
+	row := decode[[]fields](t, x.HoldingsJSON(user))[0]
+	has(t, row, fields{"quantity": 0, "t1_quantity": 0, "opening_quantity": 0})
+	has(t, row["mtf"].(map[string]any), fields{"quantity": 5, "average_price": 1500, "used_quantity": 0, "value": 7500})
+	if _, e := x.Place(user, "regular", sell); e != nil {
+		t.Fatal(e)
+	}
+	has(t, decode[[]fields](t, x.HoldingsJSON(user))[0]["mtf"].(map[string]any), fields{"used_quantity": 5})
+	x.NextDay()
+	equal(t, "holdings", len(decode[[]fields](t, x.HoldingsJSON(user))), 0)
+}
+
 func TestAnAuthorisationLastsADay(t *testing.T) {
 	x, c := exchange(t)
 	ok(t, x.SetHolding(user, Holding{Exchange: "NSE", Tradingsymbol: share, Quantity: 10, NeedsAuthorisation: true}))
