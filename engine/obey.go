@@ -18,6 +18,23 @@ type NotFollowed struct{ Why string }
 
 func (e *NotFollowed) Error() string { return e.Why }
 
+// ErrUnknownOrder means that no account's journal has an order of that id.
+var ErrUnknownOrder = errors.New("no such order")
+
+// Adopt gives a person's word that an order of the baseline is taken on to the lane of its account, and returns when it is
+// durable. One that was decided already stays as it is, and that is no error.
+func (e *Engine) Adopt(ctx context.Context, c lane.Control) error {
+	rows, _, err := e.store.Orders(ctx, journal.Query{OrderID: c.OrderID, Limit: 1})
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrJournal, err)
+	case len(rows) == 0:
+		return fmt.Errorf("%w: %s", ErrUnknownOrder, c.OrderID)
+	}
+	c.Verb = lane.Adopt
+	return e.say(ctx, rows[0].Account, c)
+}
+
 // Obey gives a person's word about one action or request (retry, resolve) to the lane of its account, and returns when
 // it is durable. What can't be followed as things stand is a *NotFollowed; an id that nobody knows ErrUnknownAction.
 func (e *Engine) Obey(ctx context.Context, c lane.Control) error {
@@ -25,11 +42,16 @@ func (e *Engine) Obey(ctx context.Context, c lane.Control) error {
 	if err != nil {
 		return err
 	}
+	c.Action = row
+	return e.say(ctx, account, c)
+}
+
+// say gives a word to a lane and waits until it is durable, or was not followed.
+func (e *Engine) say(ctx context.Context, account string, c lane.Control) error {
 	a := e.byID[account]
 	if a == nil {
 		return fmt.Errorf("%w: %s", ErrUnknownAccount, account)
 	}
-	c.Action = row
 	reply := make(chan answer, 1)
 	if !a.inbox.put(entry{input: lane.Input{Control: &c}, arrived: a.now(), reply: reply}) {
 		return ErrClosing

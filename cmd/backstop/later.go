@@ -11,7 +11,6 @@ import (
 func laterCommands() []*cobra.Command {
 	return []*cobra.Command{
 		later("kill", "backstop pause stops new risk; exit open positions in Kite"),
-		later("adopt", "place the missing exits in Kite"),
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"os/user"
@@ -58,6 +59,60 @@ is settled by the order book without it; resolve is for when you know better or 
 	cmd.Flags().StringVar(&why, "why", "", "why it failed, for the record")
 	jsonFlag(cmd, &asJSON)
 	return cmd
+}
+
+func adoptCommand(p *program) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "adopt ORDER_ID...",
+		Short: "Take on orders that were there before Backstop began",
+		Long: `Adopt takes orders on that were in the book when Backstop first looked at the account, and that it has left alone since:
+each is decided as if it were new, once. One that was decided already stays as it is. The orders must be of today.`,
+		Args: arguments(1, -1, "an order id"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := p.settings(cmd)
+			if err != nil {
+				return err
+			}
+			var failed []error
+			for _, id := range args {
+				body := map[string]any{}
+				if who, err := user.Current(); err == nil {
+					body["by"] = who.Username
+				}
+				var answer asObject[adopted]
+				err := s.service().post(cmd.Context(), "/api/v1/orders/"+url.PathEscape(id)+"/adopt", body, &answer)
+				switch {
+				case err != nil:
+					failed = append(failed, err)
+				case asJSON:
+					if err := p.out.json(answer.raw); err != nil {
+						return err
+					}
+				default:
+					p.out.line("%s", answer.value.text())
+				}
+			}
+			return errors.Join(failed...)
+		},
+	}
+	settingFlags(cmd, "admin")
+	jsonFlag(cmd, &asJSON)
+	return cmd
+}
+
+// adopted is an order that was taken on.
+type adopted struct {
+	OrderID       string `json:"order_id"`
+	Tradingsymbol string `json:"tradingsymbol"`
+	Side          string `json:"transaction_type"`
+	Quantity      int64  `json:"quantity"`
+	Filled        int64  `json:"filled_quantity"`
+	Status        string `json:"status"`
+}
+
+func (a *adopted) text() string {
+	return fmt.Sprintf("order %s, %s %s %d, filled %d, %s, is decided like any other", a.OrderID, a.Side, a.Tradingsymbol, a.Quantity, a.Filled, a.Status)
 }
 
 // sayWord says a word about one action to the running service, and prints how it stands then.

@@ -329,9 +329,13 @@ func (e seat) Reconcile(ctx context.Context, account string) error {
 	return e.each(account, func(id string) error { return e.engine.Reconcile(ctx, id) })
 }
 
-// Obey says a person's word about one action.
+// Obey says a person's word about one action or order.
 func (e seat) Obey(ctx context.Context, w console.Word) error {
-	err := e.engine.Obey(ctx, lane.Control{Verb: lane.ControlVerb(w.Verb), By: w.By, ID: w.ID, OrderID: w.OrderID, Failed: w.Failed, Why: w.Why})
+	obey := e.engine.Obey
+	if w.Verb == console.Adopt {
+		obey = e.engine.Adopt
+	}
+	err := obey(ctx, lane.Control{Verb: lane.ControlVerb(w.Verb), By: w.By, ID: w.ID, OrderID: w.OrderID, Failed: w.Failed, Why: w.Why})
 	var refused *engine.NotFollowed
 	if errors.As(err, &refused) {
 		return &console.Refusal{Why: refused.Why}

@@ -101,9 +101,10 @@ func (c *console) table() []route {
 		{path: api + "reconcile", doc: "read the order book now", post: c.reconcile},
 		{path: api + "journal/prune", doc: "remove the days before the last keep_days", post: c.prune},
 		{path: api + "actions/{id}/retry", doc: "what failed is tried once more", post: c.word(Retry)},
+		{path: api + "orders/{id}/adopt", doc: "an order of the baseline is decided as if it were new, once", post: c.adopt},
 		{path: api + "actions/{id}/resolve", doc: "say what became of what is unknown or failed", post: c.word(Resolve)},
 	}
-	for _, path := range []string{"kill", "actions/{id}/approve", "actions/{id}/reject", "orders/{id}/adopt"} {
+	for _, path := range []string{"kill", "actions/{id}/approve", "actions/{id}/reject"} {
 		routes = append(routes, route{path: api + path, doc: "not in this version", post: notInThisVersion})
 	}
 	if c.Metrics != nil {

@@ -194,7 +194,7 @@ func TestMethodsAndAddresses(t *testing.T) {
 		{"GET", api + "decisions/yyyyyyyyyyyyyyyyyy-other", "", 404, ""},
 		{"POST", api + "actions/" + stopID + "/reject", "", 501, "not in this version"},
 		{"POST", api + "actions/unknown/retry", "", 404, `no action \"unknown\"`},
-		{"POST", api + "orders/101/adopt", "", 501, "not in this version"},
+		{"POST", api + "orders/unknown/adopt", "", 404, `no order \"unknown\"`},
 		{"POST", api + "kill", "", 501, "not in this version"},
 	} {
 		w := ask(h, c.method, c.target, "", "Content-Type", "application/json")

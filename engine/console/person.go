@@ -18,6 +18,7 @@ import (
 const (
 	Retry   Verb = "retry"   // what failed is tried once more
 	Resolve Verb = "resolve" // what is unknown or failed became an order, or failed
+	Adopt   Verb = "adopt"   // an order that was in the book before the first arming is taken on
 )
 
 // Word is what a person says about one action, or about one of its requests.
@@ -25,7 +26,7 @@ type Word struct {
 	Verb    Verb
 	ID      string // of the action or request
 	By      string // who says it
-	OrderID string // of resolve: what it became
+	OrderID string // of resolve: what it became; of adopt: the order
 	Failed  bool   // of resolve: it failed
 	Why     string
 }
@@ -60,6 +61,44 @@ func (c *console) word(verb Verb) func(r *http.Request) (any, *problem) {
 		c.Log.Info("console: "+string(verb), "id", w.ID, "by", w.By, "from", r.RemoteAddr)
 		return c.named(r)
 	}
+}
+
+// adopt takes the order of the address on and answers with it as it then is. Said again it changes nothing.
+func (c *console) adopt(r *http.Request) (any, *problem) {
+	w := Word{Verb: Adopt, OrderID: r.PathValue("id")}
+	if p := readWord(r, &w); p != nil {
+		return nil, p
+	}
+	if _, p := c.order(r); p != nil {
+		return nil, p
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), controlWithin)
+	defer cancel()
+	err := c.Engine.Obey(ctx, w)
+	var refused *Refusal
+	switch {
+	case errors.As(err, &refused):
+		return nil, &problem{http.StatusConflict, input, refused.Why}
+	case err != nil:
+		return nil, c.disobeyed("adopt", w.OrderID, err)
+	}
+	c.Log.Info("console: adopt", "order", w.OrderID, "by", w.By, "from", r.RemoteAddr)
+	return c.order(r)
+}
+
+// order is the order of the address, of the last day that has one of its id.
+func (c *console) order(r *http.Request) (any, *problem) {
+	ctx, cancel := read(r)
+	defer cancel()
+	id := r.PathValue("id")
+	rows, _, err := c.Store.Orders(ctx, journal.Query{OrderID: id, Limit: 1})
+	switch {
+	case err != nil:
+		return nil, c.unread(ctx, err)
+	case len(rows) == 0:
+		return nil, missing("order", id)
+	}
+	return newOrderRow(rows[0]), nil
 }
 
 // named is the action of the address, or the request where the id is one's.
@@ -113,7 +152,7 @@ func readWord(r *http.Request, w *Word) *problem {
 		}
 	}
 	named := said.OrderID != nil
-	if w.Verb == Retry && (named || said.Failed || said.Why != "") || w.Verb == Resolve && (named == said.Failed || named && *said.OrderID == "") {
+	if w.Verb != Resolve && (named || said.Failed || said.Why != "") || w.Verb == Resolve && (named == said.Failed || named && *said.OrderID == "") {
 		return form
 	}
 	if named {

@@ -403,7 +403,7 @@ func (p *player) followSession(w words, input []string) error {
 // failed with why below. NAME is a request's or an action's.
 func (p *player) followControl(w words, input []string) error {
 	c := &lane.Control{Verb: lane.ControlVerb(w.first()), By: "the trader", OrderID: w.keys["order"], Failed: w.has("failed"), Why: strings.Join(input, " ")}
-	if len(w.bare) > 1 {
+	if len(w.bare) > 1 && c.Verb != lane.Adopt {
 		id, err := p.id(w.bare[1])
 		if err != nil {
 			return err

@@ -342,7 +342,7 @@ func (l *Lane) takeControl(i int, c *Control) {
 			l.asked["prices"] = l.meta.Now
 		}
 		return
-	case Retry, Resolve:
+	case Retry, Resolve, Adopt:
 		if why := l.obey(c); why != "" {
 			l.batch.Answers = append(l.batch.Answers, Answer{i, why})
 			return

@@ -89,17 +89,18 @@ const (
 	Resume    ControlVerb = "resume"
 	Reconcile ControlVerb = "reconcile"
 	Retry     ControlVerb = "retry"   // what failed is tried once more
+	Adopt     ControlVerb = "adopt"   // an order of the baseline is taken on
 	Resolve   ControlVerb = "resolve" // what is unknown or failed became this order, or failed
 )
 
 // Control is a person's word, from the console or the command line.
 //
-// A retry or resolve that can't be followed changes nothing: the batch's answer to it says why, in one sentence.
+// A retry, resolve or adopt that can't be followed changes nothing: the batch's answer to it says why, in one sentence.
 type Control struct {
 	Verb    ControlVerb     `json:"verb"`
 	By      string          `json:"by,omitempty"`
 	ID      string          `json:"id,omitempty"`       // of retry and resolve: an action, or a request
-	OrderID string          `json:"order_id,omitempty"` // of resolve: what it became
+	OrderID string          `json:"order_id,omitempty"` // of resolve: what it became; of adopt: the order
 	Failed  bool            `json:"failed,omitempty"`   // of resolve: it failed
 	Why     string          `json:"why,omitempty"`
 	Action  *actions.Action `json:"action,omitempty"` // the action as the store keeps it: what has ended is in no lane's memory

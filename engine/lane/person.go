@@ -13,6 +13,9 @@ import (
 
 // obey takes a person's word about one action or request and says why it can't be followed, "" where it was.
 func (l *Lane) obey(c *Control) string {
+	if c.Verb == Adopt {
+		return l.adopt(c)
+	}
 	if a := l.actionNamed(c, c.ID); a != nil && a.Message != nil {
 		return l.obeyMessage(c, a)
 	}
@@ -31,6 +34,25 @@ func (l *Lane) obey(c *Control) string {
 		return fmt.Sprintf("it is %s and nothing was asked of the broker for it: only a new match of its rule acts again", c.Action.State)
 	}
 	return "it is not of today: nothing of an earlier day is sent or settled today"
+}
+
+// adopt takes an order of the baseline on: what it has done so far is told and decided as if it were new, once. One that
+// was taken on already, or never was of the baseline, stays as it is.
+func (l *Lane) adopt(c *Control) string {
+	o, ok := l.book.Order(c.OrderID)
+	switch {
+	case !ok:
+		l.readNow = true // it may be newer than the last reading
+		return fmt.Sprintf("order %s is not in today's order book", c.OrderID)
+	case !l.armed:
+		return "the account is not armed yet: the order book and the overnight quantities are still to be read"
+	case !l.book.Adopt(o):
+		return ""
+	}
+	l.dirty.orders[o.ID] = true
+	l.touchKey(o.Key())
+	l.tellOrder(o, &order.Update{Source: order.SourceBook})
+	return ""
 }
 
 // actionNamed is an action that may have ended: then the lane has forgotten it, and the word brings its row.

@@ -76,6 +76,16 @@ func (o *Order) MarkBaseline() {
 	o.mark(o.Told.Filled)
 }
 
+// Adopt takes an order of the baseline on: its events are told as if it were new. False where it is none.
+func (b *Book) Adopt(o *Order) bool {
+	if !o.Baseline {
+		return false
+	}
+	o.Baseline, o.Told, o.Marks, o.Roled, o.Entered = false, Told{}, nil, false, 0
+	b.Touch(o.Key())
+	return true
+}
+
 // teller collects one order's events.
 type teller struct {
 	o       *Order
