@@ -168,8 +168,14 @@ func (w *world) reload() {
 	w.log("the rules change")
 	w.rules = w.c.Changed
 	w.audit.reloaded, w.audit.reload = map[string]float64{}, w.now
+	twice := map[string]int{}
+	for _, o := range w.book() {
+		twice[o.Tag]++
+	}
 	for _, o := range w.stops() {
-		w.audit.reloaded[o.OrderID] = o.TriggerPrice
+		if twice[o.Tag] == 1 { // of two with one tag the one that stays is brought to what is wanted, reload or not
+			w.audit.reloaded[o.OrderID] = o.TriggerPrice
+		}
 	}
 	if w.p != nil {
 		w.take(lane.Input{Rules: w.rules}, nil)

@@ -91,12 +91,12 @@ func (w *world) excuse(k key, why string, truly bool) {
 
 // refused is the broker's word that it will not do it.
 func (w *world) refused(r *actions.Request, e *actions.Error) {
-	if e.Class != actions.ClassProcessing && e.Class != actions.ClassNotFound && r.Call.Method == actions.Place {
-		k := key{r.Key.Tradingsymbol, r.Key.Product}
-		if r.Call.Params.OrderType == "LIMIT" {
-			w.watch.lapsed[k]++ // a second exit: the stop stays
-			return
-		}
+	k := key{r.Key.Tradingsymbol, r.Key.Product}
+	switch {
+	case e.Class == actions.ClassProcessing || e.Class == actions.ClassNotFound || r.Call.Method == actions.Cancel:
+	case r.Call.Params.OrderType == "LIMIT":
+		w.watch.lapsed[k]++ // a second exit, or a larger one: the stop stays
+	case r.Call.Method == actions.Place:
 		w.excuse(k, "the broker refused: "+e.Message, true)
 	}
 }
