@@ -8,7 +8,7 @@ CRASHES ?= 500
 CASES ?= .
 LINT := $(CURDIR)/bin/golangci-lint
 
-.PHONY: help build test test-contract race lint simulate crash fuzz bench cross tools
+.PHONY: help build test test-contract race lint simulate month crash fuzz bench cross tools
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ tools:
 
 simulate: ## days under faults and crashes: make simulate SEED=1 DAYS=1000, STORY=1 tells one
 	GOGC=400 go test ./engine/enginetest -run TestSimulateMany -count=1 -timeout 60m -v -args -seed $(SEED) -days $(DAYS) $(if $(STORY),-story)
+
+month: ## 21 trading days with their nights, against a plain script: make month SEED=1, STORY=1 tells it
+	GOGC=400 go test ./engine/enginetest -run 'TestMonth$$' -count=1 -timeout 30m -v -args -seed $(SEED) -month 21 $(if $(STORY),-story)
 
 fuzz: ## every fuzz target in turn: make fuzz FUZZTIME=10s; what fails stays in its testdata/fuzz
 	@bad=0; n=0; for d in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \

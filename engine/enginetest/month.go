@@ -32,7 +32,7 @@ type MonthResult struct {
 }
 
 // The clock of a trading day: when the session dies, the person logs in, the day's two busy quarters of an hour begin,
-// MIS is squared off, faults end, and the close has passed.
+// the evening's prices, MIS is squared off, and faults end.
 var (
 	sessionDies = at(6, 0)
 	logsIn      = at(8, 40)
@@ -41,7 +41,6 @@ var (
 	tidies      = at(15, 5)
 	squaresOff  = at(15, 20)
 	faultsEnd   = at(15, 25)
-	dayEnds     = at(15, 45) // the close of derivatives is 15:40 since August 2026
 )
 
 func at(hour, minute int) time.Duration {
@@ -83,11 +82,16 @@ func (m Month) Run() (MonthResult, error) {
 	w.look()
 	day := m.First
 	for n := 0; n < m.Days && len(w.broken) == 0; day = day.AddDate(0, 0, 1) {
-		if !w.month.hours.TradingDay(day.Add(at(12, 0))) || day.Weekday() == time.Sunday { // Muhurat is an evening for people
-			continue
+		open, shut, trades := w.month.hours.Session("NFO", day)
+		if !trades {
+			continue // a weekend, a holiday
 		}
-		n++
-		if err := w.tradingDay(n, day); err != nil {
+		w.morning(day)
+		if shut.Sub(open) > at(4, 0) {
+			n++
+			w.busyDay(n, day)
+		}
+		if err := w.dayEnds(shut); err != nil {
 			return MonthResult{}, err
 		}
 	}
@@ -104,54 +108,54 @@ type month struct {
 	asked bool // what the process was told of it last: it lives
 }
 
-// tradingDay lives one day from its morning until after the close. What is held goes over night.
-func (w *world) tradingDay(n int, day time.Time) error {
+// morning begins the exchange's day without a session, until the person logs in.
+func (w *world) morning(day time.Time) {
 	m := w.month
-	reach := func(of time.Duration) { w.run(day.Add(of)) }
-	reach(sessionDies)
-	if n > 1 {
-		w.newDay()
-	}
+	w.run(day.Add(sessionDies))
+	w.newDay()
 	m.dead = true
-	dice := rand.New(rand.NewPCG(m.Seed, uint64(n)))
-	reach(logsIn + time.Duration(dice.IntN(25*60))*time.Second)
+	w.run(day.Add(logsIn + time.Duration(day.YearDay()%25)*time.Minute))
 	m.dead, w.calm = false, false
+}
+
+// busyDay is what people, prices and faults do on a day of full hours.
+func (w *world) busyDay(n int, day time.Time) {
 	for i, begins := range []time.Duration{firstBusy, secondBusy} {
-		reach(begins)
-		for _, e := range m.events(n, i) {
+		w.run(day.Add(begins))
+		for _, e := range w.month.events(n, i) {
 			w.at(e.At, func() { w.happen(e) })
 		}
 	}
-	reach(tidies)
-	w.at(time.Minute, func() { w.settlePrices(dice) })
-	reach(squaresOff)
+	w.run(day.Add(tidies))
+	w.settlePrices(rand.New(rand.NewPCG(w.month.Seed, uint64(n))))
+	w.run(day.Add(squaresOff))
 	w.x.SquareOff(user)
 	w.explain(explains["postback lost"])
 	w.changed()
-	reach(faultsEnd)
+	w.run(day.Add(faultsEnd))
+}
+
+// dayEnds lives on until after the close, and judges. What is held goes over night.
+func (w *world) dayEnds(shut time.Time) error {
 	w.calm, w.faults = true, faults{}
-	reach(dayEnds)
+	w.run(shut.Add(5 * time.Minute))
 	w.x.EndOfDay()
 	w.push()
 	w.changed()
-	reach(dayEnds + 2*time.Minute)
-	if m.Script || len(w.broken) > 0 {
-		m.tally.close(w)
-		return nil
+	w.run(shut.Add(7 * time.Minute))
+	w.month.tally.close(w)
+	if w.month.judged() && len(w.broken) == 0 {
+		return w.judgeDay()
 	}
-	m.tally.close(w)
-	return w.judgeDay()
+	return nil
 }
 
 // judgeDay looks at the day's book once all of it has ended.
 func (w *world) judgeDay() error {
 	book := w.book()
 	w.judgeDoubles(book)
-	if w.month.Reconciler {
-		w.judgeEvents(book)
-		return w.judgeRest()
-	}
-	return nil
+	w.judgeEvents(book)
+	return w.judgeRest()
 }
 
 // newDay is the exchange's own: the book is empty, and what was held is carried over.
@@ -164,6 +168,7 @@ func (w *world) newDay() {
 			w.month.tally.Nights++
 		}
 	}
+	w.month.tally.nextDay()
 	w.ledger.nextDay(w)
 	w.audit.nextDay()
 	w.watch.over = map[key]time.Time{}

@@ -63,6 +63,7 @@ func (t *tally) follow(w *world) {
 		} else if w.now.Sub(from.since) > overLong {
 			delete(t.turned, k)
 			t.Reversed++
+			w.log("TALLY %v: an exit opened %d the other way", k, p.net)
 		}
 		if covered >= p.open {
 			if p.open == 0 && t.bare[k] > time.Minute {
@@ -84,6 +85,7 @@ func (t *tally) follow(w *world) {
 			t.over[k] = w.now
 		} else if !from.IsZero() && w.now.Sub(from) > overLong {
 			t.over[k] = time.Time{} // counted
+			w.log("TALLY %v: more is live than open: %+v", k, p)
 			if t.byOrder[k] {
 				t.Doubled++
 			} else {
@@ -117,15 +119,19 @@ func (t *tally) orders(w *world) {
 	}
 }
 
-// close counts what the day ends with and no exit ever stood behind, and begins the next.
+// close counts what the day ends with and no exit ever stood behind.
 func (t *tally) close(w *world) {
 	for k, n := range t.waiting {
-		if w.place(k).open > 0 {
+		if n > 0 && w.place(k).open > 0 {
 			t.Lost += n
+			w.log("TALLY %v: %d entries that nothing ever stood behind", k, n)
 		}
 	}
-	t.waiting, t.seen, t.over, t.byOrder = map[key]int{}, map[string]int{}, map[key]time.Time{}, map[key]bool{}
+	t.waiting, t.over, t.byOrder = map[key]int{}, map[key]time.Time{}, map[key]bool{}
 }
+
+// nextDay begins with an empty book.
+func (t *tally) nextDay() { t.seen = map[string]int{} }
 
 func (t *tally) sum(w *world) Tally {
 	t.Updates, t.Decisions = len(w.audit.kept), w.audit.decisions
