@@ -83,8 +83,10 @@ func (m Month) Run() (MonthResult, error) {
 	day := m.First
 	for n := 0; n < m.Days && len(w.broken) == 0; day = day.AddDate(0, 0, 1) {
 		open, shut, trades := w.month.hours.Session("NFO", day)
-		if !trades {
-			continue // a weekend, a holiday
+		if !trades { // a weekend, a holiday: nobody logs in, and the exchange's day goes on
+			w.run(day.Add(sessionDies))
+			w.month.dead = true
+			continue
 		}
 		w.morning(day)
 		if shut.Sub(open) > at(4, 0) {

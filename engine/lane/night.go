@@ -178,7 +178,7 @@ func (l *Lane) takePositions(p *Positions) {
 		l.noteError(p.Err)
 		wait := 2 * time.Second
 		if l.meta.Dead {
-			wait = readsLater
+			wait = time.Minute // a session that lives again brings them at once
 		}
 		l.asked["positions again"] = l.meta.Now.Add(wait)
 		return
@@ -230,14 +230,15 @@ func (l *Lane) takePositions(p *Positions) {
 }
 
 // carriedIn is what the broker says was carried into today, one row a place. Delivery is in the holdings; where the broker
-// counts it among the positions besides it is the same. On a day without any session nothing can have been traded, and
-// the positions may still be those of the last session: then what is held now is what will be carried in.
+// counts it among the positions besides it is the same. On a day without a session of its exchange nothing can have been
+// traded there (others may trade: MCX on the evening of a holiday), and the positions may still be those of the last
+// session: then what is held now is what will be carried in.
 func (l *Lane) carriedIn(p *Positions) []order.Overnight {
-	rest := !l.o.Assume && !l.o.Hours.TradingDay(l.meta.Now)
+	rests := func(exchange string) bool { return !l.o.Assume && !l.tradesToday(exchange) }
 	at := map[order.Key]order.Overnight{}
 	for _, row := range p.Rows {
 		o := order.Overnight{Key: row.Key, Quantity: row.Overnight, AveragePrice: row.AveragePrice, Close: row.ClosePrice}
-		if rest {
+		if rests(row.Exchange) {
 			o.Quantity = row.Quantity
 		}
 		at[row.Key] = o
@@ -245,7 +246,7 @@ func (l *Lane) carriedIn(p *Positions) []order.Overnight {
 	for _, row := range p.Holdings {
 		o := order.Overnight{Key: row.Key, Quantity: row.Quantity, AveragePrice: row.AveragePrice, Close: row.ClosePrice}
 		switch have := at[row.Key]; {
-		case rest && have.Quantity != 0: // bought or sold in the last session, and not delivered yet
+		case rests(row.Exchange) && have.Quantity != 0: // bought or sold in the last session, and not delivered yet
 			o.Quantity += have.Quantity
 		case have.Quantity > o.Quantity:
 			o = have
@@ -255,25 +256,28 @@ func (l *Lane) carriedIn(p *Positions) []order.Overnight {
 	var rows []order.Overnight
 	for k, o := range at {
 		o.Key = k
-		if stood := l.stoodAt(k); rest && order.Missing(l.meta.Stood, []order.Overnight{o}, k) {
+		if stood := l.stoodAt(k); rests(k.Exchange) && order.Missing(l.meta.Stood, []order.Overnight{o}, k) {
 			o.Quantity = stood // nothing was traded since
 		}
 		if o.Quantity != 0 || o.Close > 0 {
 			rows = append(rows, o)
 		}
 	}
-	if rest {
-		for _, s := range l.meta.Stood {
-			if _, told := at[s.Key]; !told {
-				at[s.Key] = order.Overnight{}
-				rows = append(rows, order.Overnight{Key: s.Key, Quantity: l.stoodAt(s.Key)})
-			}
+	for _, s := range l.meta.Stood {
+		if _, told := at[s.Key]; !told && rests(s.Exchange) {
+			at[s.Key] = order.Overnight{}
+			rows = append(rows, order.Overnight{Key: s.Key, Quantity: l.stoodAt(s.Key)})
 		}
 	}
 	slices.SortFunc(rows, func(x, y order.Overnight) int {
 		return strings.Compare(x.Instrument()+" "+x.Product, y.Instrument()+" "+y.Product)
 	})
 	return rows
+}
+
+// tradesToday says whether an exchange has a session on the lane's day.
+func (l *Lane) tradesToday(exchange string) bool {
+	return !l.o.Hours.Close(exchange, l.meta.Now).IsZero()
 }
 
 // stoodAt is what stood at a place when the day before ended.
