@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"backstop/engine/market"
 	"backstop/engine/paper"
 )
 
@@ -20,7 +21,7 @@ import (
 type paperOptions struct {
 	listen, postbackURL, redirectURL     string
 	user, apiKey, apiSecret, accessToken string
-	faults, script, record               string
+	faults, script, record, hours        string
 	seed                                 uint64
 	walk, asJSON                         bool
 }
@@ -52,6 +53,7 @@ POST /paper/price does. It stands in for Telegram too and prints the messages. I
 	f.StringVar(&o.faults, "faults", "", "what goes wrong, such as lose=0.1,late=0.3/2s,reply_lost=0.05")
 	f.StringVar(&o.script, "script", "", "file with a course of prices")
 	f.StringVar(&o.record, "record", "", "keep what the run sends in this folder: postbacks.jsonl (answered 2xx), unanswered.jsonl, stream.jsonl, book/")
+	f.StringVar(&o.hours, "market-hours", "always", "auto keeps the exchanges' hours: AMOs, square-off, the close, the next morning; always trades all day")
 	f.BoolVar(&o.walk, "walk", false, "prices walk at random")
 	f.Uint64Var(&o.seed, "seed", 1, "seed of the walk and of the faults (means --walk)")
 	f.BoolVar(&o.asJSON, "json", false, "print the addresses as one JSON object")
@@ -80,7 +82,15 @@ func (p *program) paper(ctx context.Context, o paperOptions) error {
 	if u, err := url.Parse(o.redirectURL); o.redirectURL != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
 		return misuse("--redirect-url: want a URL like http://127.0.0.1:8787/kite/callback")
 	}
-	x := paper.New(paper.Options{Now: time.Now, Seed: o.seed, UserID: o.user, APIKey: o.apiKey, APISecret: o.apiSecret,
+	var hours paper.Hours
+	switch o.hours {
+	case "auto":
+		hours = market.Default()
+	case "always":
+	default:
+		return misuse("--market-hours: want auto or always, not %q", o.hours)
+	}
+	x := paper.New(paper.Options{Now: time.Now, Hours: hours, Seed: o.seed, UserID: o.user, APIKey: o.apiKey, APISecret: o.apiSecret,
 		AccessToken: o.accessToken, Limits: paper.KiteLimits(), TokensDieAtSix: true})
 	feed, err := o.feed(x)
 	if err != nil {

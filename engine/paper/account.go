@@ -40,7 +40,7 @@ type account struct {
 	placements []time.Time // of the running day, oldest first
 	rejectNext []string
 	refuseNext []*APIError
-	squaredOff bool // no MIS any more today
+	squared    map[string]bool // exchanges where MIS is squared off today
 	// gtts are all it ever had, in the order they were placed.
 	gtts        []*gtt
 	failNextGTT []string
@@ -72,7 +72,7 @@ func (x *Exchange) AddAccount(user, apiKey, apiSecret, accessToken string) {
 	defer x.leave()
 	acc := x.accounts[user]
 	if acc == nil {
-		acc = &account{user: user}
+		acc = &account{user: user, squared: map[string]bool{}}
 		x.accounts[user], x.users = acc, append(x.users, user)
 	}
 	ap := x.apps[apiKey]

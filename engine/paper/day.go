@@ -6,7 +6,7 @@ import (
 	"strconv"
 )
 
-// Advance does what has fallen due at Options.Now: delayed opens, the morning
+// Advance does what has fallen due at Options.Now: what Options.Hours bring, delayed opens, the morning
 // of AMOs, expiries of TTLs and of GTTs. Every other method does it too; a caller in virtual time calls it
 // after moving the clock.
 func (x *Exchange) Advance() {
@@ -15,6 +15,7 @@ func (x *Exchange) Advance() {
 }
 
 func (x *Exchange) runTimed() {
+	x.runDays()
 	x.expireGTTs()
 	for _, o := range slices.Clone(x.timed) {
 		if o.queued && !x.now.Before(o.releaseAt) {
@@ -41,9 +42,10 @@ func (x *Exchange) EndOfDay() {
 	x.endOfDay()
 }
 
-func (x *Exchange) endOfDay() {
+// endOfDay is EndOfDay at some exchanges; none named are all.
+func (x *Exchange) endOfDay(exchanges ...string) {
 	for _, o := range slices.Clone(x.sequence) {
-		if !o.done() && !o.queued {
+		if !o.done() && !o.queued && o.on(exchanges...) {
 			o.stopAt = 0
 			x.close(o, statusCancelled, "", "")
 		}
@@ -52,12 +54,18 @@ func (x *Exchange) endOfDay() {
 
 // NextDay ends the day and begins the next: the book and the trades are empty
 // (§1.3), positions are carried over night, closes are taken, CNC purchases
-// become T1 holdings, MTF purchases the holdings' mtf. Contracts whose last day was passed since the day before
-// are over, with their positions. Triggers stay. The clock is the caller's.
+// become T1 holdings, MTF purchases the holdings' mtf. Contracts whose last day
+// was passed since the day before are over, with their positions. Triggers
+// stay. The clock is the caller's.
 func (x *Exchange) NextDay() {
 	x.enter()
 	defer x.leave()
+	x.nextDay()
+}
+
+func (x *Exchange) nextDay() {
 	x.endOfDay()
+	x.squared, x.wasOpen = map[string]bool{}, map[string]bool{}
 	for _, user := range x.users {
 		if x.onBook != nil {
 			x.onBook(user, x.day, x.readBook(user, BookRead{}))
@@ -83,7 +91,7 @@ func (x *Exchange) NextDay() {
 				kept = append(kept, &position{listing: p.listing, product: p.product, overnight: n, overnightPrice: price})
 			}
 		}
-		a.positions, a.watched, a.squaredOff = kept, nil, false
+		a.positions, a.watched, a.squared = kept, nil, map[string]bool{}
 	}
 	queued := slices.DeleteFunc(x.timed, func(o *order) bool { return !o.queued })
 	x.orders, x.sequence, x.timed = map[string]*order{}, nil, nil
@@ -147,8 +155,13 @@ func (x *Exchange) SquareOff(user string) (orderIDs []string) {
 	if a == nil {
 		return nil
 	}
+	return x.squareOff(a, exchanges...)
+}
+
+// squareOff is SquareOff at some exchanges.
+func (x *Exchange) squareOff(a *account, exchanges ...string) (orderIDs []string) {
 	for _, o := range slices.Clone(x.sequence) {
-		if o.account == a && o.Product == "MIS" && !o.done() && !o.queued {
+		if o.account == a && o.Product == "MIS" && !o.done() && !o.queued && o.on(exchanges...) {
 			o.stopAt = 0
 			x.close(o, statusCancelled, "", "")
 		}
@@ -159,7 +172,8 @@ func (x *Exchange) SquareOff(user string) (orderIDs []string) {
 		if n < 0 {
 			n, side = -n, "BUY"
 		}
-		for p.product == "MIS" && n > 0 {
+		elsewhere := !slices.Contains(exchanges, p.listing.Exchange)
+		for p.product == "MIS" && n > 0 && !elsewhere {
 			slice := n
 			if p.listing.FreezeQuantity > 0 {
 				slice = min(n, p.listing.FreezeQuantity/p.listing.LotSize*p.listing.LotSize)
@@ -175,6 +189,8 @@ func (x *Exchange) SquareOff(user string) (orderIDs []string) {
 			n -= slice
 		}
 	}
-	a.squaredOff = true
+	for _, exchange := range exchanges {
+		a.squared[exchange] = true
+	}
 	return orderIDs
 }

@@ -48,6 +48,9 @@ type Options struct {
 	// Open tells trading time of an exchange; nil: always. Outside it
 	// placements get the AMO refusal of §3.12.
 	Open func(exchange string, at time.Time) bool
+	// Hours take the exchange through its days by themselves (hours.go) and say
+	// trading time where Open is nil. nil: the caller's, by EndOfDay and NextDay.
+	Hours Hours
 	// ConvertToAMO queues regular placements outside trading time as AMOs
 	// (§6.2) in place of the refusal.
 	ConvertToAMO bool
@@ -88,25 +91,26 @@ var ist = time.FixedZone("IST", 5*3600+1800)
 type Exchange struct {
 	opts Options
 
-	mu        sync.Mutex
-	skew      time.Duration // ahead of Options.Now
-	now       time.Time
-	random    *rand.Rand
-	listed    []*listing
-	listings  map[string]*listing // EXCHANGE:SYMBOL
-	tokens    map[uint32]*listing
-	accounts  map[string]*account
-	users     []string // accounts in the order they were added
-	apps      map[string]*app
-	sessions  map[string]*session // api_key:access_token
-	requests  map[string]*session // request_token
-	orders    map[string]*order
-	sequence  []*order  // all of the day's orders as they came
-	timed     []*order  // waiting for OpenDelay or a TTL
-	armed     []*gtt    // active triggers of all accounts, in the order they came
-	gttSilent bool      // orders of triggers have no HTTP postback
-	day       time.Time // when the running day began
-	counters  counters
+	mu               sync.Mutex
+	skew             time.Duration // ahead of Options.Now
+	now              time.Time
+	random           *rand.Rand
+	listed           []*listing
+	listings         map[string]*listing // EXCHANGE:SYMBOL
+	tokens           map[uint32]*listing
+	accounts         map[string]*account
+	users            []string // accounts in the order they were added
+	apps             map[string]*app
+	sessions         map[string]*session // api_key:access_token
+	requests         map[string]*session // request_token
+	orders           map[string]*order
+	sequence         []*order        // all of the day's orders as they came
+	timed            []*order        // waiting for OpenDelay or a TTL
+	armed            []*gtt          // active triggers of all accounts, in the order they came
+	squared, wasOpen map[string]bool // by exchange, with Options.Hours: MIS is squared off; the session was open
+	gttSilent        bool            // orders of triggers have no HTTP postback
+	day              time.Time       // when the running day began
+	counters         counters
 
 	onBook     func(user string, day time.Time, reply []byte)
 	events     []event
@@ -129,7 +133,10 @@ func New(o Options) *Exchange {
 	if o.FarFromLTP == 0 {
 		o.FarFromLTP = 60
 	}
-	x := &Exchange{
+	if o.Hours != nil && o.Open == nil {
+		o.Open = o.Hours.IsOpen
+	}
+	x := &Exchange{squared: map[string]bool{}, wasOpen: map[string]bool{},
 		opts: o, random: rand.New(rand.NewPCG(o.Seed, 0x6b697465)),
 		listings: map[string]*listing{}, tokens: map[uint32]*listing{},
 		accounts: map[string]*account{}, apps: map[string]*app{},

@@ -11,9 +11,6 @@ import (
 // runGTTs fires what the LTP of this tick has reached or jumped over, in the
 // market's hours only (§4.1): a gap fires on the day's first tick.
 func (x *Exchange) runGTTs(l *listing) {
-	if len(x.armed) == 0 || !x.isOpen(l) {
-		return
-	}
 	for _, g := range slices.Clone(x.armed) {
 		if g.listing != l {
 			continue
@@ -22,10 +19,6 @@ func (x *Exchange) runGTTs(l *listing) {
 			x.fire(g, g.legs[i])
 		}
 	}
-}
-
-func (x *Exchange) isOpen(l *listing) bool {
-	return x.opts.Open == nil || x.opts.Open(l.Exchange, x.now)
 }
 
 // fire is the one shot of a trigger: an ordinary DAY LIMIT order under the

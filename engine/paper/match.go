@@ -42,6 +42,9 @@ func (x *Exchange) tickTo(l *listing, ltp amount) {
 	}
 	l.high, l.low = max(l.high, ltp), min(l.low, ltp)
 	x.events = append(x.events, event{quote: l.quote()})
+	if !x.isOpen(l) {
+		return // a price that nobody traded at
+	}
 	for _, o := range slices.Clone(l.live) {
 		switch {
 		case o.done() || !o.opensAt.IsZero():

@@ -205,7 +205,7 @@ func (x *Exchange) hours(o *order) *APIError {
 	case !o.queued && !open:
 		return refuse(http.StatusBadRequest, classOrder, textNoAMO)
 	}
-	if o.request.checked && o.Product == "MIS" && o.account.squaredOff {
+	if o.request.checked && o.Product == "MIS" && o.account.squared[o.Exchange] {
 		return orderError(textSquaredOffOwn)
 	}
 	return nil
