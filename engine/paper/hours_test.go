@@ -24,10 +24,10 @@ func TestAWholeDayByTheCalendar(t *testing.T) {
 	})
 	c.to(t, x, 5, "14:00:00")
 	x.AddAccount(user, "paper_key", "", "paper_token") // the morning's login
-	day := mustPlace(t, x)                            // rests
-	intraday := mustPlace(t, x, "product", "MIS")     // rests
-	mustPlace(t, x, "product", "MIS", "price", "121") // fills
-	mustPlace(t, x, shares()...)                      // a purchase of delivery
+	day := mustPlace(t, x)                             // rests
+	intraday := mustPlace(t, x, "product", "MIS")      // rests
+	mustPlace(t, x, "product", "MIS", "price", "121")  // fills
+	mustPlace(t, x, shares()...)                       // a purchase of delivery
 	commodity := mustPlace(t, x, "exchange", "MCX", "tradingsymbol", "CRUDEOIL26DECFUT", "quantity", "1", "price", "5700")
 	trigger := mustGTT(t, x, gttOf(120, 80))
 	status := func(id string) string { return bookRow(t, x, id)["status"].(string) }
