@@ -20,6 +20,7 @@ import (
 	"backstop/engine/journal"
 	"backstop/engine/journal/sqlite"
 	"backstop/engine/kite"
+	"backstop/engine/kite/session"
 	"backstop/engine/order"
 )
 
@@ -101,7 +102,7 @@ func (d *doctor) client(a *account, check string) (*kite.Client, []finding) {
 	if t.current() == "" {
 		return nil, []finding{noted(check, a.user, "not asked: there is no session", "")}
 	}
-	return kiteClient(*a, t.current, outsideWithin), nil
+	return kiteClient(*a, t.current, t.absent, outsideWithin), nil
 }
 
 // of is a broker's error as a finding.
@@ -141,8 +142,8 @@ func patiently(ctx context.Context, ask func(context.Context) error) error {
 func (d *doctor) session(ctx context.Context, a *account) []finding {
 	t := d.tokens[a.user]
 	if t.current() == "" {
-		why := "there is no Kite session"
-		if _, _, err := t.vault.Load(a.user, t.now()); err != nil {
+		why := t.absent()
+		if _, _, err := t.vault.Load(a.user, t.now()); err != nil && !errors.Is(err, session.ErrNone) && !errors.Is(err, session.ErrExpired) {
 			why += ": " + err.Error()
 		}
 		return []finding{bad("session", a.user, why, "backstop login; it ends every day at 06:00")}

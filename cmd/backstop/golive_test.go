@@ -22,6 +22,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -122,7 +123,7 @@ func TestTheFirstChangeToLiveWantsADoctorThatFoundNothing(t *testing.T) {
 	kiteAt, certificate := far(t, d.paperAt)
 	d.env = append(d.env, "SSL_CERT_FILE="+certificate, "KITE_BASE_URL=https://"+kiteAt, "KITE_WS_URL=wss://"+kiteAt+"/ws", "KITE_LOGIN_URL=https://"+kiteAt+"/connect/login",
 		"KITE_ACCESS_TOKEN=paper_token", "TELEGRAM_BOT_TOKEN=1:paper", "TELEGRAM_CHAT_ID=1", "TELEGRAM_BASE_URL=http://"+d.paperAt+"/telegram")
-	if err := os.WriteFile(filepath.Join(d.dir, "rules.yaml"), []byte(hostileRules), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(d.dir, "rules.yaml"), []byte(strings.Replace(hostileRules, "alerts: none\n", "", 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	refused := func(why string) {
@@ -177,6 +178,12 @@ func TestTheFirstChangeToLiveWantsADoctorThatFoundNothing(t *testing.T) {
 	if code, _ := d.run("doctor"); code != exitFound {
 		t.Errorf("the doctor: exit %d", code)
 	}
+	d.trade("BUY", "301") // by hand: only what comes from here is refused
+	eventually(t, "the refusal is told at once, and the age of what waits is shown", func() bool {
+		_, text := d.run("status")
+		return strings.Contains(string(d.paper.bytes()), "telegram: ADDRESS REFUSED (AB1234): Zerodha said: No IPs configured for this app.") &&
+			regexp.MustCompile(`\d waiting \(longest \d+s, for address\)`).MatchString(text)
+	})
 	kill(serve)
 	if err := os.Remove(filepath.Join(d.dir, "data", "doctor.json")); err != nil {
 		t.Fatal(err)

@@ -93,7 +93,7 @@ func TestTheMorningSendsTheLinkAndSaysWhetherArmed(t *testing.T) {
 	_ = serve.Process.Kill()
 	_ = serve.Wait()
 	clock.set(1, "08:59:55")
-	serve, log2 := spawned(t, d.dir, d.env, "serve")
+	_, log2 := spawned(t, d.dir, d.env, "serve")
 
 	// Again at 09:00, with a link of its own. The first one is still good, here and in the process that did not send it;
 	// what comes back from the page is good once, and the others of the account end with it.
@@ -127,9 +127,9 @@ func TestTheMorningSendsTheLinkAndSaysWhetherArmed(t *testing.T) {
 
 	// 06:00: it is over at once, and said; the next morning begins anew, and at 09:10 says why it is not armed, with a link.
 	clock.set(2, "05:59:59")
-	d.told(2, "SESSION DEAD (AB1234)") // the first was at the start
+	d.told(1, "SESSION DEAD (AB1234): The session ended at 06:00, as every day.")
 	clock.set(2, "09:10:00")
-	text = d.told(1, "NOT ARMED (AB1234): session dead: ")[0]
+	text = d.told(1, "NOT ARMED (AB1234): session dead: the session ended at 06:00, as every day")[0]
 	link := loginLink.FindString(text)
 	if link == "" || len(d.messages("LOG IN")) != 2 {
 		t.Fatal(text, d.messages("LOG IN"))

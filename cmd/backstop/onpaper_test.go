@@ -30,7 +30,7 @@ func pretender(t *testing.T) (url string, orders *atomic.Int32) {
 }
 
 func placeAt(base string) *actions.Error {
-	broker, end := brokers["kite"](account{user: "AB1234", apiKey: "paper_key", baseURL: base}, func() string { return "paper_token" })
+	broker, end := brokers["kite"](account{user: "AB1234", apiKey: "paper_key", baseURL: base}, func() string { return "paper_token" }, nil)
 	defer end()
 	_, err := broker.Do(context.Background(), actions.Call{Method: actions.Place, Variety: "regular", Params: actions.Params{Exchange: "NSE",
 		Tradingsymbol: "NONE", TransactionType: "BUY", Quantity: 1, Product: "CNC", OrderType: "LIMIT", Price: 100, Validity: "DAY"}})

@@ -40,17 +40,19 @@ var stores = map[string]struct {
 	},
 }
 
-// brokers is the registry of brokers: what an account trades at, and how its connections are closed at the end.
-var brokers = map[string]func(a account, token func() string) (b actions.Broker, end func()){
-	"kite": func(a account, token func() string) (actions.Broker, func()) {
-		c := kiteClient(a, token, 0)
+// brokers is the registry of brokers: what an account trades at, and how its connections are closed at the end. absent says why
+// there is no token.
+var brokers = map[string]func(a account, token, absent func() string) (b actions.Broker, end func()){
+	"kite": func(a account, token, absent func() string) (actions.Broker, func()) {
+		c := kiteClient(a, token, absent, 0)
 		return c, c.CloseIdle
 	},
 }
 
-// kiteClient is a client of one account, whose calls take no longer than within; 0 is the client's own bound.
-func kiteClient(a account, token func() string, within time.Duration) *kite.Client {
-	o := kite.Options{UserID: a.user, APIKey: a.apiKey, AccessToken: token, BaseURL: a.baseURL, Timeout: within}
+// kiteClient is a client of one account, whose calls take no longer than within; 0 is the client's own bound. absent says
+// why there is no token.
+func kiteClient(a account, token, absent func() string, within time.Duration) *kite.Client {
+	o := kite.Options{UserID: a.user, APIKey: a.apiKey, AccessToken: token, Absent: absent, BaseURL: a.baseURL, Timeout: within}
 	if a.onLoopback() {
 		o.Transport = &paperProof{Transport: kite.NewTransport(), base: a.baseURL}
 	}

@@ -71,6 +71,16 @@ func (t *sessionToken) current() string {
 	return t.kept()
 }
 
+// absent is why there is no token.
+func (t *sessionToken) absent() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.ends.IsZero() && !t.now().Before(t.ends) {
+		return "the session ended at 06:00, as every day"
+	}
+	return "there is no Kite session"
+}
+
 // kept is the token that login keeps, "" where it is none that lives.
 func (t *sessionToken) kept() string {
 	t.look(false)
@@ -244,7 +254,7 @@ func (l *logins) exchange(ctx context.Context, a account, requestToken string) (
 
 // openKite is a client of one account.
 func openKite(a account, token func() string) *kite.Client {
-	return kiteClient(a, token, 4*time.Second)
+	return kiteClient(a, token, nil, 4*time.Second)
 }
 
 // advised is a broker's error with what to do.

@@ -114,7 +114,7 @@ func (sv *server) modeOf(user string) lane.Mode {
 func (sv *server) broker(a account) (actions.Broker, engine.Streamer) {
 	t := &sessionToken{account: a, vault: sv.vault, now: sv.settings.tests.clock, log: sv.log}
 	sv.tokens = append(sv.tokens, t)
-	b, end := brokers["kite"](a, t.current)
+	b, end := brokers["kite"](a, t.current, t.absent)
 	sv.closers = append(sv.closers, end)
 	if sv.settings.streamOff(a) != "" {
 		return b, nil

@@ -20,6 +20,7 @@ type Options struct {
 	// AccessToken is asked before every call, since the token changes every morning; "" means that there is no
 	// session.
 	AccessToken func() string
+	Absent      func() string     // why there is no session, where AccessToken is ""; nil: "there is no Kite session"
 	BaseURL     string            // default DefaultBaseURL
 	Transport   http.RoundTripper // default NewTransport(); accounts may share one
 	// Timeout is of one call with its whole reply; default 10 s. Kite answers a change in well under one, and
@@ -113,7 +114,11 @@ func (c *Client) session(op string) (string, *actions.Error) {
 		token = c.o.AccessToken()
 	}
 	if token == "" || strings.ContainsFunc(token, unprintable) {
-		return "", &actions.Error{Class: actions.ClassSession, Op: op, Message: "there is no Kite session", Hint: sessionTexts.hint}
+		why := "there is no Kite session"
+		if token == "" && c.o.Absent != nil {
+			why = c.o.Absent()
+		}
+		return "", &actions.Error{Class: actions.ClassSession, Op: op, Message: why, Hint: sessionTexts.hint}
 	}
 	return token, nil
 }
