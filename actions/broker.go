@@ -93,7 +93,7 @@ type PositionRow struct {
 	AveragePrice order.Price `json:"average_price"`
 	LastPrice    order.Price `json:"last_price"`            // 0 where not told
 	ClosePrice   order.Price `json:"close_price,omitempty"` // of the day before; 0 where not told
-	Multiplier   int64       `json:"multiplier"`
+	Multiplier   int64       `json:"multiplier"`            // what a quantity of 1 is worth a rupee of price; 0 where not told
 }
 
 // HoldingRow is delivery that the account held when the day began: CNC, or MTF.

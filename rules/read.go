@@ -50,16 +50,20 @@ type Reads struct {
 	DayPrice   bool // every average price of the day
 	DayLast    bool // and every last price of what is open
 	Clock      bool // the time or the session; it is always known
+	Value      bool // an amount of the order, group or position: what a quantity of 1 is worth a rupee of price
+	DayValue   bool // an amount of the day
 }
 
 func (r Reads) or(o Reads) Reads {
 	return Reads{r.Price || o.Price, r.LastPrice || o.LastPrice, r.Role || o.Role, r.Instrument || o.Instrument,
-		r.Day || o.Day, r.DayPrice || o.DayPrice, r.DayLast || o.DayLast, r.Clock || o.Clock}
+		r.Day || o.Day, r.DayPrice || o.DayPrice, r.DayLast || o.DayLast, r.Clock || o.Clock, r.Value || o.Value, r.DayValue || o.DayValue}
 }
 
 var (
 	priceWords = []string{"order.average_price", "order.value", "event.fill_price", "event.previous.average_price", "event.previous.value",
 		"group.entry_price", "group.realized_pnl", "group.pnl", "group.orders", "position.average_price", "position.realized_pnl"}
+	valueWords     = []string{"order.value", "event.previous.value", "group.realized_pnl", "group.pnl", "group.orders", "position.realized_pnl"}
+	dayValueWords  = []string{"day.realized_pnl", "day.pnl"}
 	dayPriceWords  = []string{"day.realized_pnl", "day.pnl", "day.wins", "day.losses"}
 	lastPriceWords = []string{"group.last_price", "group.pnl"}
 	roleWords      = []string{"order.role", "order.is_exit", "event.previous.role", "event.previous.is_exit"}
@@ -76,6 +80,8 @@ func (r read) reads() Reads {
 		out.Day = out.Day || strings.HasPrefix(w, "day.")
 		out.DayPrice = out.DayPrice || slices.Contains(dayPriceWords, w)
 		out.DayLast = out.DayLast || w == "day.pnl"
+		out.Value = out.Value || slices.Contains(valueWords, w)
+		out.DayValue = out.DayValue || slices.Contains(dayValueWords, w)
 		out.Price = out.Price || slices.Contains(priceWords, w)
 		out.LastPrice = out.LastPrice || slices.Contains(lastPriceWords, w)
 		out.Role = out.Role || slices.Contains(roleWords, w) || strings.HasPrefix(w, "group.") || strings.HasPrefix(w, "position.")

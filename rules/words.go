@@ -84,7 +84,7 @@ type OrderWords struct {
 	Role   string  `expr:"role" example:"entry" doc:"its part in its group: entry, stop_loss, target, exit, other"`
 	IsExit bool    `expr:"is_exit" example:"false" doc:"it reduces a position"`
 	Age    float64 `expr:"age" unit:"seconds" example:"2.5" doc:"since it was first seen"`
-	Value  float64 `expr:"value" unit:"rupees" example:"9000" doc:"quantity x average price, else x price"`
+	Value  float64 `expr:"value" unit:"rupees" example:"9000" doc:"quantity x average price, else x price, x the multiplier"`
 	Reason string  `expr:"reason" example:"margin" doc:"of a rejection or cancellation: one word"`
 	Hint   string  `expr:"hint" example:"add funds, or lower the quantity" doc:"what to do about it"`
 }

@@ -118,7 +118,7 @@ func FuzzDecodePositions(f *testing.F) {
 			t.Error("rows and an error")
 		}
 		for _, r := range rows {
-			if r.Exchange == "" || r.Tradingsymbol == "" || r.Product == "" || r.Multiplier <= 0 {
+			if r.Exchange == "" || r.Tradingsymbol == "" || r.Product == "" || r.Multiplier < 0 {
 				t.Errorf("%+v", r)
 			}
 		}

@@ -179,7 +179,7 @@ func readTrade(raw []byte) (t order.Trade, err error) {
 }
 
 // DecodePositions reads a reply of GET /portfolio/positions and gives its net rows (kite-facts 7b). Only what
-// names a row and counts it must be readable; prices that aren't are 0 and a multiplier that isn't is 1. A row
+// names a row and counts it must be readable; prices that aren't are 0 as is a multiplier that isn't. A row
 // that can't be read hides a position, so a caller that needs them all asks that unreadable is empty.
 func DecodePositions(envelope []byte) (rows []actions.PositionRow, unreadable []RowError, err error) {
 	r, err := openReply(envelope)
@@ -238,7 +238,7 @@ func readPosition(raw []byte) (p actions.PositionRow, err error) {
 			p.Overnight, err = integer(m.value)
 			counted++
 		case "multiplier":
-			p.Multiplier, _ = integer(m.value) // 1 unless told
+			p.Multiplier, _ = integer(m.value) // 0: not told
 		case "average_price":
 			p.AveragePrice, _ = price(m.value) // 0: not told
 		case "last_price":
@@ -250,9 +250,7 @@ func readPosition(raw []byte) (p actions.PositionRow, err error) {
 			return p, fmt.Errorf("%s: %w", m.name, err)
 		}
 	}
-	if p.Multiplier <= 0 {
-		p.Multiplier = 1
-	}
+	p.Multiplier = max(p.Multiplier, 0)
 	switch {
 	case m.err != nil:
 		return p, m.err

@@ -121,7 +121,7 @@ func TestPositions(t *testing.T) {
 	want := []actions.PositionRow{
 		{Key: key("NSE", "SBIN", "CNC"), Quantity: -3, AveragePrice: 812_450_000, LastPrice: 813_000_000, Multiplier: 1},
 		{Key: key("MCX", "CRUDEOIL25DECFUT", "NRML"), Quantity: 2, Overnight: 2, AveragePrice: 5_401_500_000, Multiplier: 100},
-		{Key: key("NSE", "INFY", "MIS"), Multiplier: 1},
+		{Key: key("NSE", "INFY", "MIS")}, // a multiplier that is null is not told
 	}
 	if err != nil || len(rows) != len(want) || len(bad) != 3 {
 		t.Fatal(rows, bad, err)

@@ -68,6 +68,9 @@ func (l *Lane) docs(c *journal.Commit) {
 	for _, name := range slices.Sorted(maps.Keys(l.dirty.freeze)) {
 		c.Docs = append(c.Docs, journal.Doc{Kind: docFreeze, ID: name, Body: encode(l.freeze[name])})
 	}
+	for _, name := range slices.Sorted(maps.Keys(l.dirty.multipliers)) {
+		c.Docs = append(c.Docs, journal.Doc{Kind: docMultiplier, ID: name, Body: encode(l.multipliers[name])})
+	}
 	for _, id := range slices.Sorted(maps.Keys(l.dirty.errands)) {
 		c.Docs = append(c.Docs, doc(docErrand, id, l.errands[id]))
 	}

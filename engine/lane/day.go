@@ -48,13 +48,18 @@ func (l *Lane) dayWords() rules.DayWords {
 func (l *Lane) dayProfit() (realized, open order.Price) {
 	for _, k := range l.book.Keys() {
 		h := l.book.Holding(order.Claimed, k)
-		realized += h.Realized
-		if h.Carried {
-			realized += carriedToday(h)
+		m, known := l.multiplier(k)
+		if !known {
+			continue
 		}
+		made := h.Realized
+		if h.Carried {
+			made += carriedToday(h)
+		}
+		realized += made * order.Price(m)
 		for _, g := range h.Open() {
 			if entry, told := g.DayEntry(); told && !g.Stock() && l.lastPrice(k) > 0 {
-				open += (l.lastPrice(k) - entry) * order.Price(g.Open()*g.Sign)
+				open += (l.lastPrice(k) - entry) * order.Price(g.Open()*g.Sign*m)
 			}
 		}
 	}

@@ -118,6 +118,9 @@ func (l *Lane) decideRule(e *order.Event, r *rules.Rule, facts rules.Facts, word
 	if l.o.Assume && r.Reads.Role && !l.nights {
 		d.Assumed = []string{"overnight_quantity"} // taken as 0
 	}
+	if r.Reads.Value && l.multiplierAssumed(e.Key) || r.Reads.DayValue && l.dayMultiplied(l.multiplierAssumed) {
+		d.Assumed = append(d.Assumed, "multiplier") // taken as 1
+	}
 	switch {
 	case !r.Enabled:
 		d.Why = "enabled"
@@ -219,6 +222,8 @@ func (l *Lane) lacks(e *order.Event, r *rules.Rule) string {
 		return "instruments"
 	case r.Reads.Price && !l.priceKnown(e):
 		return "average_price"
+	case r.Reads.Value && l.multiplierUnknown(e.Key), r.Reads.DayValue && l.dayMultiplied(l.multiplierUnknown):
+		return holdsMultiplier
 	case r.Reads.LastPrice && l.lastPrice(e.Key) == 0 && e.Key.Tradingsymbol != "":
 		return holdsLast
 	case r.Reads.Day && !l.book.OvernightKnown():

@@ -56,7 +56,7 @@ func (l *Lane) nextCheck() time.Time {
 // onlyCheck takes a reading that nothing else wants: of it only the rows that differ are kept, and nothing where nothing
 // did or does. The others change nothing.
 func (l *Lane) onlyCheck(p *Positions) bool {
-	if !p.Differ && (!l.book.OvernightKnown() || l.o.Assume || l.pricesWanted() || l.lastPriceWanted()) {
+	if !p.Differ && (!l.book.OvernightKnown() || l.o.Assume || l.pricesWanted() || l.lastPriceWanted() || l.teach(p.Rows)) {
 		return false
 	}
 	if !p.Differ {

@@ -266,6 +266,8 @@ func (l *Lane) sitesLack(sites []site, reads rules.Reads) string {
 			return actions.WhyInstruments
 		case reads.Price && !l.priceKnown(&e):
 			return holdsPrice
+		case reads.Value && l.multiplierUnknown(s.Key):
+			return holdsMultiplier
 		case reads.LastPrice && l.lastPrice(s.Key) == 0:
 			return holdsLast
 		}

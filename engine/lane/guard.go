@@ -99,7 +99,12 @@ func (l *Lane) guardrails(r *actions.Request, g rules.Guardrails) *actions.Error
 		if price == 0 {
 			return guardrail("max_order_value: the value of a MARKET order in "+p.Tradingsymbol+" is not known: no price of it was seen today", "write order_type: LIMIT and price")
 		}
-		if value := price * order.Price(p.Quantity); value > g.MaxOrderValue {
+		m, known := l.multiplier(p.Key())
+		if !known {
+			return guardrail("max_order_value: the value of an order in "+p.Tradingsymbol+" is not known: Zerodha tells what a lot of it is worth with its position, and none was seen yet",
+				"write max_order_quantity, or trade it once by hand")
+		}
+		if value := price * order.Price(p.Quantity*m); value > g.MaxOrderValue {
 			return guardrail(fmt.Sprintf("max_order_value: %s is more than %s", value, g.MaxOrderValue), raise)
 		}
 	}
@@ -202,7 +207,7 @@ func (l *Lane) observeLoss() {
 	}
 	most := l.o.Rules.Guardrails().MaxDailyLoss
 	realized, open := l.dayProfit()
-	if loss := -(realized + open); loss < most && (-realized < most || l.dayLacks(true) == "") {
+	if loss := -(realized + open); loss < most && (-realized < most || l.dayLacks(true) == "" && !l.dayMultiplied(l.multiplierUnknown)) {
 		return
 	}
 	l.told[cause] = &told{Since: l.meta.Now, Event: true}

@@ -12,26 +12,27 @@ import (
 
 // Lane is the state of one account. It belongs to one goroutine.
 type Lane struct {
-	o        Options
-	meta     meta
-	book     *order.Book
-	slots    map[string]*slot
-	runs     map[string]*run
-	requests map[string]*actions.Request
-	actions  map[string]*actions.Action
-	told     map[string]*told
-	fired    map[string]time.Time
-	flats    map[string]bool // groups that were told flat, by cause
-	recorded map[string]bool // versions of the rules that the journal knows
-	memory   map[string]any  // state.*; never changed in place
-	loose    map[string]bool // live exits that rules placed by themselves
-	pastIDs  map[string]bool
-	past     []*happened // what some rule looks back for, oldest first
-	clocks   map[string]*clock
-	errands  map[string]*asked // of rules of this account, to others
-	taken    map[string]*taken // of rules of other accounts
-	freeze   map[string]int64  // limits of one order that refusals named, by underlying
-	dirty    dirty
+	o           Options
+	meta        meta
+	book        *order.Book
+	slots       map[string]*slot
+	runs        map[string]*run
+	requests    map[string]*actions.Request
+	actions     map[string]*actions.Action
+	told        map[string]*told
+	fired       map[string]time.Time
+	flats       map[string]bool // groups that were told flat, by cause
+	recorded    map[string]bool // versions of the rules that the journal knows
+	memory      map[string]any  // state.*; never changed in place
+	loose       map[string]bool // live exits that rules placed by themselves
+	pastIDs     map[string]bool
+	past        []*happened // what some rule looks back for, oldest first
+	clocks      map[string]*clock
+	errands     map[string]*asked // of rules of this account, to others
+	taken       map[string]*taken // of rules of other accounts
+	multipliers map[string]int64  // by instrument, as positions told them
+	freeze      map[string]int64  // limits of one order that refusals named, by underlying
+	dirty       dirty
 
 	// What follows from the rules alone.
 	needs    rules.Reads
@@ -107,6 +108,7 @@ func New(o Options, snap *journal.Snapshot, now time.Time) (*Lane, error) {
 		open: map[string]bool{}, ahead: map[string]bool{}, untold: map[string]order.Told{}, cancelled: map[string]bool{}, hot: map[order.Key]bool{}, lasting: map[order.Key]time.Time{}, surpluses: map[order.Key]bool{}, waits: map[string]bool{}, unheard: map[string]unheard{}, unposted: map[string]time.Time{}, suspects: map[string]*suspect{},
 		awake: map[string]bool{}, byPlace: map[order.Key][]string{}, strays: map[order.Key][]string{}, memory: map[string]any{}, clocks: map[string]*clock{}, freeze: map[string]int64{}, pastIDs: map[string]bool{}, loose: map[string]bool{}}
 	l.texts = map[string]bool{}
+	l.multipliers = map[string]int64{}
 	l.errands, l.taken, l.handed = map[string]*asked{}, map[string]*taken{}, map[string]time.Time{}
 	l.ticked, l.watched, l.watchNews = map[string]time.Time{}, map[order.Key]bool{}, true
 	l.shown, l.loaded = map[string]uint64{}, o.Instruments != nil && o.Instruments.Loaded()

@@ -196,6 +196,7 @@ func (l *Lane) takePositions(p *Positions) {
 	l.journalJSON(journal.InputPositions, p)
 	last := map[string]order.Price{}
 	for _, row := range p.Rows {
+		l.learnMultiplier(&row)
 		if row.LastPrice > 0 && !l.freshTick(row.Instrument()) {
 			last[row.Instrument()] = row.LastPrice
 		}
@@ -208,7 +209,7 @@ func (l *Lane) takePositions(p *Positions) {
 	if l.book.OvernightKnown() && !l.o.Assume {
 		l.takePrices(last)
 		l.checkPositions(p)
-		if l.lastPriceWanted() { // not in it: a position that is not there yet
+		if l.lastPriceWanted() || l.multiplierWanted() { // not in it: a position that is not there yet
 			l.asked["positions again"] = l.meta.Now.Add(readsLater)
 		}
 		return

@@ -66,6 +66,8 @@ type Options struct {
 	// orders live at once, tick 0.05 and lot 1 where the instrument is unknown, no overnight quantities, the
 	// limit price where the average is not told; each named in Assumed. Nothing is waited for.
 	Assume bool
+	// Multipliers, with Assume, are what a quantity of 1 is worth a rupee of price, by instrument (EXCHANGE:SYMBOL).
+	Multipliers map[string]int64
 	// Refuse, with Assume, lets the broker refuse a request that would else be assumed live; nil takes it.
 	Refuse func(*actions.Request) *actions.Error
 	// Answers, of a replay, says what the journal holds an answer to. What it doesn't is planned, as in a dry run: nobody

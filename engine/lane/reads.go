@@ -194,7 +194,7 @@ func (l *Lane) nextPositions() time.Time {
 		return time.Time{}
 	}
 	prices, wanted := l.asked["prices"]
-	if l.book.OvernightKnown() && !l.lastPriceWanted() && !wanted {
+	if l.book.OvernightKnown() && !l.lastPriceWanted() && !l.multiplierWanted() && !wanted {
 		at := l.nextCheck()
 		if again, ok := l.asked["positions again"]; ok && !at.IsZero() && again.After(at) {
 			at = again

@@ -163,18 +163,19 @@ type told struct {
 
 // Kinds of docs in the store.
 const (
-	docMeta   = "lane"
-	docSlot   = "slot"
-	docRun    = "run"
-	docTold   = "told"
-	docFired  = "fired"
-	docState  = "state"    // one value of state.*
-	docPast   = "happened" // an event that some rule looks back for
-	docFreeze = "freeze"   // the greatest quantity of one order, as a refusal named it
-	docClock  = "clock"    // how far a rule's schedule has come
-	docFlat   = "flat"
-	docErrand = "errand"       // what a rule asked of another account and that has not ended
-	docTaken  = "errand taken" // what another account's rule asked of this one
+	docMeta       = "lane"
+	docSlot       = "slot"
+	docRun        = "run"
+	docTold       = "told"
+	docFired      = "fired"
+	docState      = "state"    // one value of state.*
+	docPast       = "happened" // an event that some rule looks back for
+	docFreeze     = "freeze"   // the greatest quantity of one order, as a refusal named it
+	docClock      = "clock"    // how far a rule's schedule has come
+	docFlat       = "flat"
+	docMultiplier = "multiplier"   // of an instrument
+	docErrand     = "errand"       // what a rule asked of another account and that has not ended
+	docTaken      = "errand taken" // what another account's rule asked of this one
 )
 
 // Load asks a store for what New takes: the orders from the last day on that the account had, for what stood open when
@@ -294,6 +295,11 @@ func (l *Lane) restoreDoc(d journal.Doc) error {
 		c := &clock{}
 		l.clocks[d.ID] = c
 		return json.Unmarshal(d.Body, c)
+	case docMultiplier:
+		var n int64
+		err := json.Unmarshal(d.Body, &n)
+		l.multipliers[d.ID] = n
+		return err
 	case docErrand:
 		e := &asked{}
 		l.errands[d.ID] = e
@@ -313,24 +319,25 @@ func (l *Lane) restoreDoc(d journal.Doc) error {
 
 // dirty collects what a step changed.
 type dirty struct {
-	meta     bool
-	orders   map[string]bool
-	slots    map[string]bool
-	runs     map[string]bool
-	told     map[string]bool
-	flats    map[string]bool
-	fired    map[string]bool
-	memory   map[string]bool
-	past     map[string]*happened // nil: forgotten
-	freeze   map[string]bool
-	clocks   map[string]bool
-	errands  map[string]bool
-	taken    map[string]bool
-	requests map[string]bool
-	actions  map[string]bool
+	meta        bool
+	orders      map[string]bool
+	slots       map[string]bool
+	runs        map[string]bool
+	told        map[string]bool
+	flats       map[string]bool
+	fired       map[string]bool
+	memory      map[string]bool
+	past        map[string]*happened // nil: forgotten
+	freeze      map[string]bool
+	clocks      map[string]bool
+	multipliers map[string]bool
+	errands     map[string]bool
+	taken       map[string]bool
+	requests    map[string]bool
+	actions     map[string]bool
 }
 
 func newDirty() dirty {
 	return dirty{orders: map[string]bool{}, slots: map[string]bool{}, runs: map[string]bool{}, told: map[string]bool{}, flats: map[string]bool{},
-		fired: map[string]bool{}, memory: map[string]bool{}, past: map[string]*happened{}, clocks: map[string]bool{}, freeze: map[string]bool{}, errands: map[string]bool{}, taken: map[string]bool{}, requests: map[string]bool{}, actions: map[string]bool{}}
+		fired: map[string]bool{}, memory: map[string]bool{}, past: map[string]*happened{}, clocks: map[string]bool{}, freeze: map[string]bool{}, multipliers: map[string]bool{}, errands: map[string]bool{}, taken: map[string]bool{}, requests: map[string]bool{}, actions: map[string]bool{}}
 }

@@ -46,7 +46,7 @@ func (l *Lane) words(e *order.Event, r *run) *rules.Words {
 
 // earlierWords are the words of a group's first entry, as it was last seen on its own day.
 func (l *Lane) earlierWords(g *order.Group) rules.OrderWords {
-	w := rowWords(g.First)
+	w := l.rowWords(g.First)
 	w.Role, w.Tag = string(order.RoleEntry), g.Tag
 	w.Age = age(l.meta.Now, g.First.OrderTimestamp)
 	return w
@@ -90,7 +90,7 @@ func (l *Lane) eventWords(e *order.Event) rules.EventWords {
 		}
 	}
 	if e.Previous != nil {
-		w.Previous = rowWords(e.Previous)
+		w.Previous = l.rowWords(e.Previous)
 	}
 	return w
 }
@@ -129,7 +129,7 @@ func (l *Lane) orderWords(o *order.Order) rules.OrderWords {
 	if p, told := o.Average(order.Claimed); told {
 		row.AveragePrice = p
 	}
-	w := rowWords(&row)
+	w := l.rowWords(&row)
 	w.RemainingQuantity = int(o.Seen(order.Claimed).Remaining())
 	if o.Link != nil && o.Link.Tag != "" {
 		w.Tag = o.Link.Tag // what the rule that placed it called it; at the broker stands Backstop's own
@@ -146,7 +146,7 @@ func (l *Lane) orderWords(o *order.Order) rules.OrderWords {
 }
 
 // rowWords are Kite's own fields.
-func rowWords(r *order.Update) rules.OrderWords {
+func (l *Lane) rowWords(r *order.Update) rules.OrderWords {
 	w := rules.OrderWords{
 		OrderID: r.OrderID, ExchangeOrderID: r.ExchangeOrderID, ParentOrderID: r.ParentOrderID, UserID: r.Account,
 		PlacedBy: r.PlacedBy, Status: string(r.Status), StatusMessage: r.StatusMessage, StatusMessageRaw: r.StatusMessageRaw,
@@ -167,6 +167,7 @@ func rowWords(r *order.Update) rules.OrderWords {
 	if r.AveragePrice > 0 {
 		w.Value = w.AveragePrice * float64(r.Quantity)
 	}
+	w.Value = l.worth(r.Key(), w.Value)
 	return w
 }
 
@@ -183,6 +184,7 @@ func (l *Lane) groupWords(g *order.Group) rules.GroupWords {
 		if w.LastPrice > 0 && g.Open() > 0 {
 			w.PnL += (w.LastPrice - w.EntryPrice) * float64(g.Open()*g.Sign)
 		}
+		w.RealizedPnL, w.PnL = l.worth(g.Key, w.RealizedPnL), l.worth(g.Key, w.PnL)
 	}
 	for _, id := range append(slices.Clone(g.Entries), g.Exits...) {
 		if o, ok := l.book.Order(id); ok {
@@ -197,7 +199,7 @@ func (l *Lane) positionWords(k order.Key) rules.PositionWords {
 		return rules.PositionWords{}
 	}
 	h := l.book.Holding(order.Claimed, k)
-	w := rules.PositionWords{Quantity: int(h.Position), RealizedPnL: h.Realized.Rupees(), DayQuantity: int(h.Position)}
+	w := rules.PositionWords{Quantity: int(h.Position), RealizedPnL: l.worth(k, h.Realized.Rupees()), DayQuantity: int(h.Position)}
 	var value, quantity int64
 	for _, g := range h.Groups {
 		if g.Carried && !g.Gone {

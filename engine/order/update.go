@@ -209,6 +209,12 @@ type Instrument struct {
 	Segment       string `json:"segment,omitempty"`
 }
 
+// Multiplied says whether what a quantity of 1 is worth is the exchange's to say: commodities and currencies, whose
+// quantities Kite counts in lots (kite-facts 7b). Elsewhere it is a rupee a rupee of the price.
+func Multiplied(exchange string) bool {
+	return exchange == "MCX" || exchange == "CDS" || exchange == "BCD"
+}
+
 // Overnight is a quantity carried in from an earlier day, signed; negative is short. What Backstop saw entered is
 // carried as its group, one row each; the rest of a place is one row without a group.
 type Overnight struct {

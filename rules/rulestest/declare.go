@@ -111,6 +111,7 @@ var instrumentTable = []rules.Param{
 	shaped("segment", shape{"type": "string"}, "NFO-OPT", "as Kite names it"),
 	shaped("instrument_type", shape{"type": "string"}, "CE", "EQ, FUT, CE, PE"),
 	shaped("name", shape{"type": "string"}, "NIFTY", "the underlying"),
+	shaped("multiplier", shape{"type": []string{"integer", "string"}}, "100", "of MCX, CDS and BCD: what a quantity of 1 is worth a rupee of its price; 1 unless given, and then assumed"),
 	shaped("instrument_token", shape{"type": []string{"integer", "string"}}, "256265", "the instrument's number"),
 }
 

@@ -16,6 +16,7 @@ import (
 // given is what stands before the first step. A test's own stands over the file's.
 type given struct {
 	instruments map[string]order.Instrument
+	multipliers map[string]int64
 	positions   []actions.PositionRow
 	prices      map[string]order.Price
 	state       map[string]any
@@ -29,6 +30,7 @@ type given struct {
 func (g given) over(base given) given {
 	out := base
 	out.instruments = merged(base.instruments, g.instruments)
+	out.multipliers = merged(base.multipliers, g.multipliers)
 	out.prices = merged(base.prices, g.prices)
 	out.state = merged(base.state, g.state)
 	if g.hasPositions {
@@ -78,7 +80,7 @@ func (r *reader) readGiven(n *yaml.Node) (g given) {
 	for _, p := range list {
 		switch p.key.Value {
 		case "instruments":
-			g.instruments = r.readInstruments(p.value)
+			g.instruments, g.multipliers = r.readInstruments(p.value)
 		case "positions":
 			g.positions, g.hasPositions = r.readPositions(p.value), true
 		case "prices":
@@ -149,9 +151,9 @@ func (r *reader) whole(n *yaml.Node, what string) int64 {
 	return x
 }
 
-func (r *reader) readInstruments(n *yaml.Node) map[string]order.Instrument {
+func (r *reader) readInstruments(n *yaml.Node) (out map[string]order.Instrument, multipliers map[string]int64) {
 	list, _ := r.fields(n, "instruments", nil)
-	out := map[string]order.Instrument{}
+	out, multipliers = map[string]order.Instrument{}, map[string]int64{}
 	for _, p := range list {
 		exchange, symbol, ok := r.instrument(p.key, p.key.Value)
 		if !ok {
@@ -177,6 +179,10 @@ func (r *reader) readInstruments(n *yaml.Node) map[string]order.Instrument {
 				i.Type, _ = r.text(v.value, name)
 			case "name":
 				i.Name, _ = r.text(v.value, name)
+			case "multiplier":
+				if n := r.whole(v.value, name); n > 0 {
+					multipliers[p.key.Value] = n
+				}
 			case "instrument_token":
 				i.Token = r.whole(v.value, name)
 			}
@@ -188,7 +194,7 @@ func (r *reader) readInstruments(n *yaml.Node) map[string]order.Instrument {
 		}
 		out[p.key.Value] = i
 	}
-	return out
+	return out, multipliers
 }
 
 // readPositions takes a list, each in Kite's own field names, or a mapping by instrument.

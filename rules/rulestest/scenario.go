@@ -79,7 +79,7 @@ func (s *scenario) lane(account string) (*lane.Rehearsal, error) {
 		return l, nil
 	}
 	l, err := lane.NewRehearsal(lane.Options{Account: account, Mode: lane.DryRun, Rules: s.set, Hours: market.Default(),
-		Instruments: instrumentList(s.given.instruments), Reasons: kite.Reason, Assume: true, Refuse: s.refuses}, s.given.memory(), s.now)
+		Instruments: instrumentList(s.given.instruments), Multipliers: s.given.multipliers, Reasons: kite.Reason, Assume: true, Refuse: s.refuses}, s.given.memory(), s.now)
 	if err != nil {
 		return nil, fmt.Errorf("account %s: %w", account, err)
 	}
