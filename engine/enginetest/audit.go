@@ -3,6 +3,7 @@ package enginetest
 import (
 	"bytes"
 	"encoding/json"
+	"math"
 	"time"
 
 	"backstop/actions"
@@ -184,7 +185,7 @@ func (w *world) checkModify(r *actions.Request) {
 	if had, ok := w.audit.begun[r.Call.OrderID]; ok && p.OrderType != "MARKET" && p.Quantity != had {
 		w.broke("a begun order's quantity is left alone", "%s: a reading had shown it begun with %d", w.call(r), had)
 	}
-	if at, ok := w.audit.reloaded[r.Call.OrderID]; ok && !r.Created.Before(w.audit.reload) && p.OrderType == "SL" && w.watch.byHand[r.Call.OrderID] == "" && money(p.TriggerPrice.Rupees()) != money(at) {
+	if at, ok := w.audit.reloaded[r.Call.OrderID]; ok && !r.Created.Before(w.audit.reload) && p.OrderType == "SL" && w.watch.byHand[r.Call.OrderID] == "" && !w.c.Wants.Trails && money(p.TriggerPrice.Rupees()) != money(at) {
 		w.broke("invariant 6, a reload moves no live order", "%s: it stood behind %.2f", w.call(r), at)
 	}
 }
@@ -206,7 +207,13 @@ func (w *world) checkStop(r *actions.Request) {
 	}
 	for _, behind := range []float64{w.c.Wants.Behind, w.c.Wants.Changed} {
 		share := 1 - float64(s)*behind
-		if behind > 0 && t >= paid.low*share-0.051 && t <= paid.high*share+0.051 {
+		from, to := paid.low*share-0.051, paid.high*share+0.051
+		if w.c.Wants.Trails && s > 0 {
+			to = math.Inf(1)
+		} else if w.c.Wants.Trails {
+			from = 0
+		}
+		if behind > 0 && t >= from && t <= to {
 			return
 		}
 	}

@@ -115,6 +115,13 @@ const (
     on_error:
       - telegram: "no target: ${error.message}"
 `
+	trail = `
+  - name: trail
+    on: price
+    when: gain() >= 8
+    then:
+      - place_stop_loss: { trigger_price: profit(gain() - 6), step: 1, if_cancelled: replace }
+`
 	siblings = `
   - name: siblings
     on: triggered
@@ -154,6 +161,9 @@ var kinds = []kind{
 	{rules: stop + target + parts, wants: Wants{Targets: true, Replace: true}},
 	{rules: perFill + parts, wants: Wants{Replace: true}, people: People{Hands: true, Shorts: true}},
 	{rules: leave + parts, people: People{Touch: true}, refuse: true},
+	{rules: stop + trail, wants: Wants{Replace: true, Trails: true}, people: People{Hands: true, Shorts: true}},
+	{rules: stop + target + trail, wants: Wants{Targets: true, Replace: true, Trails: true}, people: People{Products: true}},
+	{rules: leave + trail, wants: Wants{Trails: true}, people: People{Touch: true, Hands: true}, refuse: true},
 	{rules: stop + target, dryRun: true, people: People{Hands: true, Shorts: true}},
 }
 

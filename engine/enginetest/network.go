@@ -2,11 +2,13 @@ package enginetest
 
 import (
 	"encoding/json"
+	"math"
 	"time"
 
 	"backstop/actions"
 	"backstop/engine/kite"
 	"backstop/engine/lane"
+	"backstop/engine/order"
 	"backstop/engine/paper"
 )
 
@@ -327,4 +329,14 @@ func (w *world) hides() bool {
 		}
 	}
 	return false
+}
+
+// tick tells the process a last price, as its stream does: nothing tells it again what it was too late for.
+func (w *world) tick(symbol string, rupees float64) {
+	if !w.c.Wants.Trails || w.p == nil {
+		return
+	}
+	w.alive(5*time.Millisecond, func() {
+		w.take(lane.Input{Prices: &lane.Prices{Last: map[string]order.Price{"NFO:" + symbol: order.Price(math.Round(rupees * float64(order.Rupee)))}}}, nil)
+	})
 }

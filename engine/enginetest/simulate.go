@@ -42,6 +42,7 @@ type Wants struct {
 	Replace bool    // a stop that a person cancelled is placed again
 	Behind  float64 // how far a stop stands behind its entry, of its price
 	Changed float64 // the same after a Reload
+	Trails  bool    // it follows the price from there, which a stream tells
 }
 
 // Result is what came of a day.

@@ -18,6 +18,7 @@ func (w *world) happen(e Event) {
 	case Price:
 		_ = w.x.SetDepth("NFO", e.Symbol, e.Depth) // the symbols are the exchange's own
 		_ = w.x.SetPrice("NFO", e.Symbol, e.Price)
+		w.tick(e.Symbol, e.Price)
 	case Entry, Phone:
 		w.entry(e)
 	case Cancel:

@@ -181,6 +181,20 @@ func (l *Lane) newRequest(r *actions.Request, dry bool) {
 	l.touch(r)
 }
 
+// noteUnmoved remembers the prices to which the broker refused to move a stop, so that its quantity goes on being kept true where it
+// stands: asked for with every change of it, the refused prices would hold that back too.
+func (l *Lane) noteUnmoved(s *slot, so *slotOrder, r *actions.Request) {
+	if so == nil || s.Kind != actions.SlotStop || r.Call.Method != actions.Modify || so.Exit {
+		return
+	}
+	if o, ok := l.book.Order(so.OrderID); ok {
+		row, p := &o.Seen(order.Confirmed).Row, r.Call.Params
+		if row.Status == order.StatusTriggerPending && (p.TriggerPrice != row.TriggerPrice || p.Price != row.Price) {
+			s.Unmoved = &unmoved{p.TriggerPrice, p.Price}
+		}
+	}
+}
+
 // refused learns that the broker refused a slot's request for good.
 func (l *Lane) refused(s *slot, r *actions.Request, e *actions.Error) {
 	so := s.orderOf(r)
@@ -201,6 +215,9 @@ func (l *Lane) refused(s *slot, r *actions.Request, e *actions.Error) {
 		so.Stubborn = so.Stubborn || so.Hand || s.Kind == actions.SlotTarget
 	}
 	s.Blocked, s.Refused = mark(r.Call.Method, r.Call.OrderID, r.Call.Params), e
+	if e.Class != actions.ClassModificationCap {
+		l.noteUnmoved(s, so, r)
+	}
 	switch {
 	case s.Kind == actions.SlotExit:
 		l.exitRefused(s, r, e)

@@ -310,6 +310,10 @@ func (l *Lane) exitRefused(s *slot, r *actions.Request, e *actions.Error) {
 		s.Reread, s.Blocked = l.meta.Now, ""
 		return
 	}
+	if l.liveQuantity(s)+l.flyingPlacement(s) > 0 { // it was seen rejected before it was answered, and another has gone in its stead
+		l.tellFailed(nil, r, e)
+		return
+	}
 	s.Active = false
 	l.wakeSlots(s.Key) // what it took is covered again
 	if a := l.actions[s.Owner]; a != nil && !a.State.Final() {

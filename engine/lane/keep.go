@@ -11,7 +11,7 @@ import (
 func (l *Lane) keepSteps(s *slot) []step {
 	g := l.group(order.Confirmed, s.Key, s.Group)
 	switch {
-	case l.exiting(s.Key, s.Group):
+	case l.exiting(s.Key, s.Group) && (g == nil || g.Open() > 0): // flat by the book, what stands would open a position, whatever is claimed
 		return nil
 	case g == nil: // its entry turned out to be an exit: what stands behind it would open a position
 		return l.cancels(s, l.liveOrders(s))
@@ -71,6 +71,9 @@ func (l *Lane) adjust(s *slot, orders []live, want, total int64, params actions.
 		p := params
 		p.Quantity = quantity
 		row := &o.o.Seen(order.Confirmed).Row
+		if u := s.Unmoved; u != nil && p.TriggerPrice == u.Trigger && p.Price == u.Limit { // it stays where it is, and its quantity true
+			p.OrderType, p.TriggerPrice, p.Price = row.OrderType, row.TriggerPrice, row.Price
+		}
 		switch same := sameValues(row, p); {
 		case quantity == 0, stuck, !same && o.Mods >= modificationsMost:
 			steps = append(steps, l.cancelStep(s, o.slotOrder))

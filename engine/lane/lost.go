@@ -69,12 +69,28 @@ func (l *Lane) noteMoved(s *slot, so *slotOrder, row *order.Update) {
 	}
 	so.Sent.Price, so.Sent.TriggerPrice, so.Sent.OrderType = row.Price, row.TriggerPrice, row.OrderType
 	s.Person = true
+	for w := s.Wish; w != nil; w = w.Before { // what was asked before that was known
+		w.Keep = true
+	}
 	if s.Kind == actions.SlotTarget {
 		s.Price = row.Price
 	} else {
 		s.Trigger, s.Limit, s.OrderType = row.TriggerPrice, row.Price, row.OrderType
 	}
 	l.touchSlot(s)
+}
+
+// movedByClaim says whether a postback claims other prices of a slot's live order than those that we set: a person may have
+// moved it. What a rule asks for waits until a reading has shown which; a forger gets no more than that second.
+func (l *Lane) movedByClaim(s *slot) bool {
+	for _, o := range l.liveOrders(s) {
+		if row := o.o.Row(); !o.o.Valued.IsZero() && !l.changing(o.OrderID) && o.Sent.OrderType != "" && row.Status == order.StatusTriggerPending &&
+			(row.Price != o.Sent.Price || row.TriggerPrice != o.Sent.TriggerPrice) {
+			l.readNow = true
+			return true
+		}
+	}
+	return false
 }
 
 // changing says whether a modify of ours is on its way or was never settled.

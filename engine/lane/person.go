@@ -208,7 +208,7 @@ func (l *Lane) retryRequest(c *Control, r *actions.Request) {
 		l.touchSlot(s)
 	}
 	if r.Call.Method != actions.Place { // what is wanted is derived again from a fresh reading
-		s.Blocked, s.Refused, s.Reread = "", nil, l.meta.Now
+		s.Blocked, s.Refused, s.Unmoved, s.Reread = "", nil, nil, l.meta.Now
 		if so != nil {
 			so.Stubborn = false
 		}

@@ -187,3 +187,62 @@ func TestADayOfTicksKeepsTheJournalSmall(t *testing.T) {
 		t.Errorf("%d rows, %d bytes", rows, bytes)
 	}
 }
+
+// A wish that was written on a claim is evaluated again when the book confirms it. The market may have come back by then: a
+// trailing stop never moves away from profit for that.
+func TestATrailingStopThatWaitedForTheBookNeverMovesBack(t *testing.T) {
+	d := newDesk(t, trailRules)
+	d.set("E1", filled(150))
+	d.book["E1"].Quantity = 150
+	d.set("E1", filled(150))
+	d.postback("E1")
+	d.readBook()
+	d.accept(d.take(actions.Place), "S1")
+	d.set("X1", func(u *order.Update) { u.TransactionType = "SELL"; filled(75)(u) })
+	d.postback("X1") // claimed: what is asked for from here on stands on it
+	d.step(tick(17900))
+	d.none()
+	d.step(tick(8640)) // the spike is over, before the book was read
+	d.readBook()
+	if p := d.take(actions.Modify).Call.Params; p.Quantity != 75 || p.TriggerPrice < 96*order.Rupee {
+		t.Errorf("%d at %s", p.Quantity, p.TriggerPrice)
+	}
+}
+
+// A postback may say that a person moved the stop: what a rule asks for waits until a reading has shown which.
+func TestATrailingStopWaitsForWhatAPersonMayHaveMoved(t *testing.T) {
+	d := newDesk(t, trailRules)
+	d.set("E1", filled(75))
+	d.postback("E1")
+	d.readBook()
+	d.accept(d.take(actions.Place), "S1")
+	d.readBook()
+	d.now = d.now.Add(time.Minute)
+	d.step()
+	d.set("S1", func(u *order.Update) { u.TriggerPrice, u.Price = 100*order.Rupee, 98*order.Rupee })
+	d.postback("S1")
+	if b := d.step(tick(16000)); !b.Reads.Book {
+		t.Error("the book is not read for it")
+	}
+	d.none()
+	d.readBook()
+	d.step(tick(17000))
+	d.none() // it stays where the person put it
+}
+
+// A move that the broker refused holds no change of the quantity back.
+func TestAStopThatCouldNotBeMovedIsKeptTrueWhereItStands(t *testing.T) {
+	d := newDesk(t, trailRules)
+	d.set("E1", filled(75))
+	d.postback("E1")
+	d.readBook()
+	d.accept(d.take(actions.Place), "S1")
+	d.step(tick(16000))
+	d.refuse(d.take(actions.Modify), actions.ClassBeyondMarket)
+	d.none()
+	d.set("X1", func(u *order.Update) { u.TransactionType, u.Quantity = "SELL", 25; filled(25)(u) })
+	d.readBook()
+	if p := d.take(actions.Modify).Call.Params; p.Quantity != 50 || p.TriggerPrice != 96*order.Rupee {
+		t.Errorf("%d at %s", p.Quantity, p.TriggerPrice)
+	}
+}

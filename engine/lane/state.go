@@ -73,10 +73,17 @@ type slot struct {
 	Orders   []slotOrder    `json:"orders,omitempty"`
 	Refused  *actions.Error `json:"refused,omitempty"` // what the broker said to the step that is blocked
 	Blocked  string         `json:"blocked,omitempty"` // the step that the broker refused; not asked again until it differs
+	Unmoved  *unmoved       `json:"unmoved,omitempty"` // of a stop: where the broker refused to move it
 	Reread   time.Time      `json:"reread,omitzero"`   // nothing is derived before a reading that began after this
 	Replaced []time.Time    `json:"replaced,omitempty"`
 	First    bool           `json:"first,omitempty"` // no order of it was ever live
 	Since    time.Time      `json:"since,omitzero"`  // of an exit
+}
+
+// unmoved are prices to which the broker refused to move a stop.
+type unmoved struct {
+	Trigger order.Price `json:"trigger"`
+	Limit   order.Price `json:"limit"`
 }
 
 // wish is what a rule wrote last. It is taken when the confirmed layer has reached what it stands on: until

@@ -179,6 +179,9 @@ func (l *Lane) takeWish(s *slot) {
 		l.takeExit(s)
 		return
 	}
+	if s.Wish == nil || s.Kind == actions.SlotStop && l.movedByClaim(s) {
+		return
+	}
 	w, waits := s.Wish, (*wish)(nil)
 	for w != nil && !l.stands(w.Stands) {
 		w, waits = w.Before, w
@@ -206,7 +209,7 @@ func (l *Lane) useWish(s *slot, w *wish) {
 		return
 	}
 	if w.Trigger != s.Trigger || w.Limit != s.Limit || w.OrderType != s.OrderType || w.Price != s.Price || w.Most != s.Most {
-		s.Blocked, s.Doubt = "", ""
+		s.Blocked, s.Doubt, s.Unmoved = "", "", nil
 	}
 	s.Trigger, s.Limit, s.OrderType, s.Price, s.Most = w.Trigger, w.Limit, w.OrderType, w.Price, w.Most
 }
@@ -244,6 +247,10 @@ func (l *Lane) evaluateAgain(s *slot, w *wish) {
 		return
 	}
 	if v, bad := l.stopValues(g, inst, args); bad == nil {
+		if why := l.mayWrite(s, run, run.siteOf(a.ID), &v, inst, args); why != "" && why != "same" {
+			w.Keep = true // the market has come back meanwhile: what it says now moves nothing
+			return
+		}
 		w.Trigger, w.Limit, w.OrderType = v.Trigger, v.Limit, v.OrderType
 		l.echo(a, map[string]any{"trigger_price": v.Trigger.Rupees(), "limit_price": v.limit(inst).Rupees()})
 	}
