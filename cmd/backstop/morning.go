@@ -26,9 +26,12 @@ type morning struct {
 	accounts []account
 	tokens   map[string]*sessionToken
 	hours    *market.Calendar
+	loginAt  time.Duration // after midnight IST
 	slots    []slotOfDay
 	doctor   *doctor
 	today    morningFile
+	lived    map[string]bool      // at the last look
+	linked   map[string]time.Time // when the last link of a session's sudden end was sent
 	again    map[string]time.Time // of what could not be delivered: when it is tried again
 }
 
@@ -57,12 +60,13 @@ func newMorning(sv *server, accounts []account, hours *market.Calendar) *morning
 	if s.text("market_hours") == "always" && s.values["login_at"].from == "" {
 		return nil
 	}
-	m := &morning{server: sv, accounts: accounts, hours: hours, tokens: map[string]*sessionToken{}, again: map[string]time.Time{}}
+	m := &morning{server: sv, accounts: accounts, hours: hours, tokens: map[string]*sessionToken{}, lived: map[string]bool{}, linked: map[string]time.Time{}, again: map[string]time.Time{}}
 	for _, t := range sv.tokens {
 		m.tokens[t.account.user] = t
 	}
 	m.doctor = &doctor{settings: s, accounts: accounts, hours: hours, tokens: m.tokens, within: true}
-	m.slots = slotsOf(timeOfDay(s.text("login_at")))
+	m.loginAt = timeOfDay(s.text("login_at"))
+	m.slots = slotsOf(m.loginAt)
 	m.today = m.read()
 	return m
 }
@@ -101,6 +105,7 @@ func (m *morning) run(ctx context.Context) {
 	for {
 		for i := range m.accounts {
 			m.look(ctx, &m.accounts[i])
+			m.watch(ctx, &m.accounts[i])
 		}
 		select {
 		case <-tick.C:
@@ -144,6 +149,30 @@ func (m *morning) look(ctx context.Context, a *account) {
 		return
 	}
 	m.keep(name)
+}
+
+// linkEvery is how long a session that ends again and again brings no further link.
+const linkEvery = 5 * time.Minute
+
+// watch sends a link when a session ends while a market trades: a logout in Kite, say. Who sits at a phone has no other
+// way in.
+func (m *morning) watch(ctx context.Context, a *account) {
+	alive := m.alive(a)
+	ended := m.lived[a.user] && !alive
+	m.lived[a.user] = alive
+	now := m.server.settings.tests.clock().In(order.IST)
+	midnight := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, order.IST)
+	if !ended || now.Before(midnight.Add(m.loginAt)) || !m.hours.AnyOpen(now) || now.Sub(m.linked[a.user]).Abs() < linkEvery {
+		return
+	}
+	m.linked[a.user] = now
+	why := m.view(a).SessionWhy
+	if why == "" { // the lane learns it in a moment
+		why = m.tokens[a.user].absent()
+	}
+	if err := m.sendLink(ctx, a, fmt.Sprintf("LOG IN (%s): the Kite session is over: %s. %s", a.user, strings.TrimRight(why, ". "), withoutSession)); err != nil {
+		m.server.log.Error("a login link could not be sent", "account", a.user, "error", err)
+	}
 }
 
 // tell says what there is to say at a time; nothing where a session lives and no report is due.

@@ -58,7 +58,8 @@ func (c clockOfDay) set(days int, clock string) {
 func (d *desk) messages(begin string) []string {
 	var list []string
 	for line := range strings.SplitSeq(string(d.paper.bytes()), "\n") {
-		if text, ok := strings.CutPrefix(line, "telegram: [PAPER] [dry-run] "); ok && strings.HasPrefix(text, begin) {
+		text, ok := strings.CutPrefix(line, "telegram: [PAPER] ")
+		if text = strings.TrimPrefix(text, "[dry-run] "); ok && strings.HasPrefix(text, begin) {
 			list = append(list, text)
 		}
 	}
@@ -125,13 +126,24 @@ func TestTheMorningSendsTheLinkAndSaysWhetherArmed(t *testing.T) {
 		t.Error(text)
 	}
 
+	// It ends in the middle of the day: a link comes at once.
+	if code, text := d.run("logout"); code != exitFine {
+		t.Fatalf("%d %s", code, text)
+	}
+	third := d.told(1, "LOG IN (AB1234): the Kite session is over: ")[0]
+	if code, text, _ := d.browse(loginLink.FindString(third)); code != http.StatusOK {
+		t.Fatalf("%d %s", code, text)
+	}
+	d.told(2, "LOGGED IN (AB1234)")
+	eventually(t, "armed again", func() bool { _, text := d.run("status"); return strings.Contains(text, ": ready\n") })
+
 	// 06:00: it is over at once, and said; the next morning begins anew, and at 09:10 says why it is not armed, with a link.
 	clock.set(2, "05:59:59")
 	d.told(1, "SESSION DEAD (AB1234): The session ended at 06:00, as every day.")
 	clock.set(2, "09:10:00")
 	text = d.told(1, "NOT ARMED (AB1234): session dead: the session ended at 06:00, as every day")[0]
 	link := loginLink.FindString(text)
-	if link == "" || len(d.messages("LOG IN")) != 2 {
+	if link == "" || len(d.messages("LOG IN")) != 3 {
 		t.Fatal(text, d.messages("LOG IN"))
 	}
 
@@ -143,7 +155,7 @@ func TestTheMorningSendsTheLinkAndSaysWhetherArmed(t *testing.T) {
 	if code, _, _ := d.browse(loginLink.FindString(d.told(1, "LOG IN (AB1234): the login failed: ")[0])); code != http.StatusOK {
 		t.Errorf("the new link: %d", code)
 	}
-	d.told(2, "LOGGED IN (AB1234)")
+	d.told(3, "LOGGED IN (AB1234)")
 
 	for _, log := range []*told{log, log2} {
 		if slices.ContainsFunc(links, func(l string) bool { return strings.Contains(string(log.bytes()), l) }) || strings.Contains(string(log.bytes()), "state%3D") {
@@ -170,4 +182,18 @@ func TestATokenOfTheSettingsGivesWayToALoginOnceKiteRefusesIt(t *testing.T) {
 		_, text := d.run("status")
 		return regexp.MustCompile(`ok  session: alive until \d+ \w+ 06:00 IST`).MatchString(text)
 	})
+}
+
+func TestAtTenPastNineARefusedAddressIsNotArmed(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.env = append(d.env, "BACKSTOP_LOGIN_AT=08:30", "TELEGRAM_BOT_TOKEN=1:paper", "TELEGRAM_CHAT_ID=1", "TELEGRAM_BASE_URL=http://"+d.paperAt+"/telegram",
+		"KITE_ACCESS_TOKEN=paper_token", "BACKSTOP_TEST_CLOCK="+filepath.Join(d.dir, "clock"))
+	clockOfDay{t, filepath.Join(d.dir, "clock")}.set(1, "09:09:50")
+	d.control("faults", map[string]string{"faults": "address_refused"})
+	spawned(t, d.dir, d.env, "serve", "--mode", "live")
+	d.told(1, "NOT ARMED (AB1234): address AB1234: Kite said: No IPs configured for this app. Add allowed IPs on the Kite developer console (add this machine's public address")
+	if list := d.messages("ARMED"); len(list) > 0 {
+		t.Error(list)
+	}
 }
