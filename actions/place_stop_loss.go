@@ -12,7 +12,7 @@ func placeStopLoss() rules.Spec {
 			{Name: "limit_price", Type: rules.ParamPrice, Example: "loss(21)", Unit: "rupees", Doc: "the limit behind the trigger"},
 			{Name: "limit_offset", Type: rules.ParamPrice, Example: "1.5", Unit: "rupees", Doc: "distance from trigger to limit; default: Kite's protection band, at least 2 ticks"},
 			{Name: "order_type", Type: rules.ParamEnum, Default: "SL", Enum: []string{"SL", "SL-M"}, Doc: "SL-M only where the exchange takes it"},
-			{Name: "per", Type: rules.ParamEnum, Default: "group", Enum: []string{"group", "fill"}, Doc: "one stop a group, or one a fill"},
+			{Name: "per", Type: rules.ParamEnum, Default: "group", Enum: []string{"group", "fill"}, Doc: "one stop a group, or one a fill; a rule without per moves each of those"},
 			{Name: "step", Type: rules.ParamPrice, Example: "0.5", Unit: "rupees", Doc: "smallest move towards profit; default 5 ticks"},
 			{Name: "loosen", Type: rules.ParamBool, Default: "false", Doc: "let it move away from profit too"},
 			{Name: "hold", Type: rules.ParamEnum, Default: "until_flat; day for MIS", Enum: []string{"day", "until_flat", "gtt"}, Later: []string{"gtt"}, Example: "day", Doc: "what follows at the close: it ends there; or it is placed again when the market opens, until the position is flat"},

@@ -10,7 +10,7 @@ func placeTarget() rules.Spec {
 		Params: []rules.Param{
 			{Name: "price", Type: rules.ParamPrice, Required: true, Unit: "rupees", Doc: "the limit; rounded to the tick towards the market"},
 			{Name: "quantity", Type: rules.ParamQuantity, Unit: "units", Doc: "at most this much; default all"},
-			{Name: "per", Type: rules.ParamEnum, Default: "group", Enum: []string{"group", "fill"}, Doc: "one target a group, or one a fill"},
+			{Name: "per", Type: rules.ParamEnum, Default: "group", Enum: []string{"group", "fill"}, Doc: "one target a group, or one a fill; a rule without per moves each of those"},
 		},
 		On: rules.UnitGroup,
 		Results: []rules.Param{

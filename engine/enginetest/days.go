@@ -163,6 +163,7 @@ var kinds = []kind{
 	{rules: leave + parts, people: People{Touch: true}, refuse: true},
 	{rules: stop + trail, wants: Wants{Replace: true, Trails: true}, people: People{Hands: true, Shorts: true}},
 	{rules: stop + target + trail, wants: Wants{Targets: true, Replace: true, Trails: true}, people: People{Products: true}},
+	{rules: perFill + trail, wants: Wants{Replace: true, Trails: true}, people: People{Hands: true}},
 	{rules: leave + trail, wants: Wants{Trails: true}, people: People{Touch: true, Hands: true}, refuse: true},
 	{rules: stop + target, dryRun: true, people: People{Hands: true, Shorts: true}},
 }

@@ -2,6 +2,7 @@ package lane_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -244,5 +245,28 @@ func TestAStopThatCouldNotBeMovedIsKeptTrueWhereItStands(t *testing.T) {
 	d.readBook()
 	if p := d.take(actions.Modify).Call.Params; p.Quantity != 50 || p.TriggerPrice != 96*order.Rupee {
 		t.Errorf("%d at %s", p.Quantity, p.TriggerPrice)
+	}
+}
+
+// A group has one stop or one for each fill, and never both, which would cover the same twice: a rule that asks for one moves each.
+func TestARuleForTheGroupMovesTheStopsOfItsFills(t *testing.T) {
+	d := newDesk(t, strings.Replace(trailRules, "loss(20) }", "loss(20), per: fill }", 1))
+	d.set("E1", func(u *order.Update) { u.Quantity = 150; filled(75)(u) })
+	d.postback("E1")
+	d.readBook()
+	d.step(lane.Input{Trades: &lane.Trades{OrderID: "E1", Rows: []order.Trade{{TradeID: "1", OrderID: "E1", Quantity: 75, Price: 120 * order.Rupee}}}})
+	d.accept(d.take(actions.Place), "S1")
+	d.set("E1", filled(150))
+	d.postback("E1")
+	d.readBook()
+	d.accept(d.take(actions.Place), "S2")
+	d.step(tick(16000))
+	if len(d.sends) != 2 {
+		t.Fatal(show(d.sends))
+	}
+	for _, r := range d.sends {
+		if p := r.Call.Params; r.Call.Method != actions.Modify || p.Quantity != 75 || p.TriggerPrice != 142*order.Rupee {
+			t.Error(show(d.sends))
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package lane
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -33,21 +34,29 @@ func (l *Lane) wishStop(run *run, at site, rule *rules.Rule, a *actions.Action, 
 		l.planOnce(a, l.stopParams(&want, g, inst, g.Open()))
 		return
 	}
-	s := l.slotFor(actions.SlotStop, run, g, args)
-	a.Slot = s.ID
-	w := &wish{Stands: run.Stands, Confirmed: l.stands(run.Stands), Trigger: want.Trigger, Limit: want.Limit, OrderType: want.OrderType}
-	switch why := l.mayWrite(s, run, at, &want, inst, args); {
-	case why == "same": // as the slot is; not as a wish that still waits, whose prices may be those of a forgery
-		w.Keep = s.Person || s.Wish == nil || s.Wish.Keep
-	case why != "":
-		l.setAction(a, actions.Skipped, why)
-		return
+	took, not := false, ""
+	for _, s := range l.slotsFor(actions.SlotStop, run, g, args) {
+		w := &wish{Stands: run.Stands, Confirmed: l.stands(run.Stands), Trigger: want.Trigger, Limit: want.Limit, OrderType: want.OrderType}
+		switch why := l.mayWrite(s, run, at, &want, inst, args); {
+		case why == "same": // as the slot is; not as a wish that still waits, whose prices may be those of a forgery
+			w.Keep = s.Person || s.Wish == nil || s.Wish.Keep
+		case why != "":
+			not = why
+			continue
+		}
+		s.Replace, s.IfUnfilled, s.Hold = args.Enum("if_cancelled") == "replace", args.Enum("if_unfilled"), ""
+		if args.Has("hold") {
+			s.Hold = args.Enum("hold")
+		}
+		if !took {
+			a.Slot = s.ID
+		}
+		l.own(s, a, rule, w)
+		took = true
 	}
-	s.Replace, s.IfUnfilled, s.Hold = args.Enum("if_cancelled") == "replace", args.Enum("if_unfilled"), ""
-	if args.Has("hold") {
-		s.Hold = args.Enum("hold")
+	if !took {
+		l.setAction(a, actions.Skipped, not)
 	}
-	l.own(s, a, rule, w)
 }
 
 // wishTarget writes what is wanted of a group's target into its slot.
@@ -73,13 +82,21 @@ func (l *Lane) wishTarget(run *run, at site, rule *rules.Rule, a *actions.Action
 			TransactionType: g.ExitSide(), Quantity: g.Open(), OrderType: "LIMIT", Price: price, Validity: "DAY"})
 		return
 	}
-	s := l.slotFor(actions.SlotTarget, run, g, args)
-	a.Slot = s.ID
-	if s.Left != "" {
-		l.setAction(a, actions.Skipped, s.Left)
-		return
+	took, not := false, ""
+	for _, s := range l.slotsFor(actions.SlotTarget, run, g, args) {
+		if s.Left != "" {
+			not = s.Left
+			continue
+		}
+		if !took {
+			a.Slot = s.ID
+		}
+		l.own(s, a, rule, &wish{Stands: run.Stands, Confirmed: l.stands(run.Stands), Price: price, Most: most, Keep: s.Person})
+		took = true
 	}
-	l.own(s, a, rule, &wish{Stands: run.Stands, Confirmed: l.stands(run.Stands), Price: price, Most: most, Keep: s.Person})
+	if !took {
+		l.setAction(a, actions.Skipped, not)
+	}
 }
 
 // targetPrice is a target's limit, rounded towards the market: a SELL target lies above it, so down.
@@ -268,10 +285,31 @@ func stepOf(rule *rules.Rule, run *run) *rules.Step {
 	return steps[run.Index]
 }
 
+// slotsFor are the slots that a wish for a group is about. A group has one stop, or one for each fill, and never both: they would
+// cover the same twice. So what asks for one moves each that stands for a fill, and a fill gets none of its own beside one for all.
+func (l *Lane) slotsFor(kind actions.SlotKind, run *run, g *order.Group, args rules.Args) []*slot {
+	perFill := args.Enum("per") == "fill" && run.Event.Fill > 0
+	var parts []*slot
+	for _, s := range l.slotsAt(g.Key) {
+		switch {
+		case s.Kind != kind || s.Group != g.ID || !s.Active && s.Wish == nil && l.liveQuantity(s) == 0:
+		case s.Part > 0:
+			parts = append(parts, s)
+		case perFill:
+			return []*slot{s}
+		}
+	}
+	if len(parts) > 0 && !perFill {
+		slices.SortFunc(parts, func(a, b *slot) int { return cmp.Compare(a.Part, b.Part) })
+		return parts
+	}
+	return []*slot{l.slotFor(kind, run, g, args)}
+}
+
 // slotFor finds or opens the slot of a group, or of one fill with per: fill.
 func (l *Lane) slotFor(kind actions.SlotKind, run *run, g *order.Group, args rules.Args) *slot {
 	part, share := int64(0), int64(0)
-	if args.Enum("per") == "fill" {
+	if args.Enum("per") == "fill" && run.Event.Fill > 0 {
 		part, share = run.Event.Filled, run.Event.Fill
 	}
 	id := slotID(kind, g.Key, g.ID, part)
