@@ -55,6 +55,8 @@ func TestTheGoingLivePageIsFollowedWordForWord(t *testing.T) {
 			d.trade("SELL", "299")
 		},
 		func() {
+			// What fills before the service has read its first book was there before it began.
+			eventually(t, "the book is read", func() bool { _, text := d.run("status"); return strings.Contains(text, ": ready\n") })
 			d.trade("BUY", "301")
 			eventually(t, "the stop is live, and nothing else", func() bool { return d.exits() == 1 })
 			_, text := d.run("actions", "list")
