@@ -295,13 +295,17 @@ const noPublicURL = "public_url is not set, so it is not known whether postbacks
 
 // outside looks at the public side as Kite and a phone do: the postback of each app, and the login's return.
 func (d *doctor) outside(ctx context.Context) []finding {
-	s := d.settings
-	if s.text("public_url") == "" && d.within {
+	s, base := d.settings, d.settings.text("public_url")
+	switch {
+	case base != "":
+	case d.within:
 		return nil // said once, by the command: not each morning
-	}
-	if s.text("public_url") == "" {
+	case d.onPaper(): // which sends to listen itself
+		base = "http://" + s.text("listen")
+	default:
 		return []finding{bad("postback", "", noPublicURL, "put a proxy with HTTPS in front of listen, and write public_url: https://YOUR.HOST into "+settingsFileName)}
 	}
+	base = strings.TrimRight(base, "/")
 	var list []finding
 	seen := map[string]bool{}
 	for _, a := range d.accounts {
@@ -309,26 +313,31 @@ func (d *doctor) outside(ctx context.Context) []finding {
 			continue
 		}
 		seen[a.apiKey] = true
-		if why := sendProbe(ctx, s.outside("/postback/"+url.PathEscape(a.apiKey)), a.apiSecret.reveal(), s.tests.clock()); why != nil {
-			list = append(list, bad("postback", a.user, s.outside("/postback")+": "+why.text, why.fix))
+		if why := sendProbe(ctx, base+"/postback/"+url.PathEscape(a.apiKey), a.apiSecret.reveal(), s.tests.clock()); why != nil {
+			list = append(list, bad("postback", a.user, base+"/postback"+": "+why.text, why.fix))
 			continue
 		}
-		list = append(list, fine("postback", a.user, "a signed test came through %s and was recognised", s.outside("/postback")))
+		list = append(list, fine("postback", a.user, "a signed test came through %s and was recognised", base+"/postback"))
 	}
 	if f := d.unreachable(); f != nil {
 		list = append(list, *f)
 	}
-	if why := askCallback(ctx, s.outside("/kite/callback")); why != nil {
-		return append(list, bad("callback", "", s.outside("/kite/callback")+": "+why.text, why.fix))
+	if why := askCallback(ctx, base+"/kite/callback"); why != nil {
+		return append(list, bad("callback", "", base+"/kite/callback"+": "+why.text, why.fix))
 	}
-	return append(list, fine("callback", "", "the login's return reaches this service: the app's redirect URL is %s", s.outside("/kite/callback")))
+	return append(list, fine("callback", "", "the login's return reaches this service: the app's redirect URL is %s", base+"/kite/callback"))
+}
+
+// onPaper says whether every account is at a paper exchange.
+func (d *doctor) onPaper() bool {
+	return !slices.ContainsFunc(d.accounts, func(a account) bool { return !a.onLoopback() })
 }
 
 // unreachable says why Kite can't reach an address that this machine may: it sends to public addresses and port 443 alone
 // (kite-facts 1.2). Of paper nothing is wanted.
 func (d *doctor) unreachable() *finding {
 	u, err := url.Parse(d.settings.text("public_url"))
-	if err != nil || !slices.ContainsFunc(d.accounts, func(a account) bool { return !a.onLoopback() }) {
+	if err != nil || d.onPaper() {
 		return nil
 	}
 	var f finding
