@@ -50,6 +50,9 @@ func (r *Rule) Explain(w *Words) Explanation { return r.condition.explain(w) }
 // ExplainIf does the same for a step's `if:`.
 func (s *Step) ExplainIf(w *Words) Explanation { return s.guard.explain(w) }
 
+// ExplainWhere does the same for a step's `where:`.
+func (s *Step) ExplainWhere(w *Words) Explanation { return s.where.explain(w) }
+
 // ExplainMiss explains no more than the first false part of the condition: that is what is kept of a rule that did
 // not match.
 func (r *Rule) ExplainMiss(w *Words) Explanation {

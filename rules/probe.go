@@ -147,7 +147,11 @@ type Clause struct {
 	Parts  []Clause
 }
 
-// Conditions are the rule's own condition and those of its actions, by where they stand: when, then/0, on_error/1.
+// WhereSuffix stands behind the place of an action for its `where:`; its `if:` has the place alone.
+const WhereSuffix = " where"
+
+// Conditions are the rule's own condition and those of its actions, by where they stand: when, then/0, on_error/1, and
+// with WhereSuffix.
 func (r *Rule) Conditions() map[string]Clause {
 	out := map[string]Clause{}
 	if r.condition != nil {
@@ -157,6 +161,9 @@ func (r *Rule) Conditions() map[string]Clause {
 		for _, s := range steps {
 			if s.guard != nil {
 				out[part+"/"+itoa(s.Index)] = clauseOf(s.guard.probed(), true)
+			}
+			if s.where != nil {
+				out[part+"/"+itoa(s.Index)+WhereSuffix] = clauseOf(s.where.probed(), true)
 			}
 		}
 	}

@@ -48,6 +48,9 @@ func (s *Step) Enabled(w *Words) (bool, error) {
 	return b, nil
 }
 
+// HasWhere says whether there is a `where:`.
+func (s *Step) HasWhere() bool { return s.where != nil }
+
 // Where decides whether the step runs for one of those that `of:` names; without a `where:` it is true.
 func (s *Step) Where(w *Words) (bool, error) {
 	if s.where == nil {

@@ -105,7 +105,11 @@ func (l *Lane) startFan(run *run, rule *rules.Rule, step *rules.Step) bool {
 	run.Holds = ""
 	var fit []site
 	for _, s := range sites {
-		ok, err := step.Where(l.wordsAt(run, s))
+		w := l.wordsAt(run, s)
+		if l.explains() && step.HasWhere() {
+			l.storyExplained(Explained{run.ID, rule.Name, stepName(run) + rules.WhereSuffix, step.ExplainWhere(w)})
+		}
+		ok, err := step.Where(w)
 		if err != nil {
 			l.failStep(run, rule, step, &actions.Error{Class: actions.ClassInternal, Op: "where", Message: err.Error(), Hint: "run: backstop check"})
 			return true

@@ -142,7 +142,7 @@ func (l *Lane) start(run *run, rule *rules.Rule, step *rules.Step) {
 // newAction writes down the action of a step on a site.
 func (l *Lane) newAction(run *run, rule *rules.Rule, step *rules.Step, s site) *actions.Action {
 	a := &actions.Action{ID: actionID(&run.Event, rule.Name, run.Part, run.Index, s.name()...), Account: l.o.Account, Decision: run.ID,
-		Rule: rule.Name, Type: step.Action, Step: fmt.Sprintf("%s/%d", run.Part, run.Index), OrderID: s.OrderID,
+		Rule: rule.Name, Type: step.Action, Step: stepName(run), OrderID: s.OrderID,
 		Created: l.meta.Now, State: actions.Waiting, Updated: l.meta.Now, Assumed: l.assumedOf(&order.Event{OrderID: s.OrderID, Key: s.Key})}
 	l.actions[a.ID] = a
 	l.dirty.actions[a.ID] = true
@@ -153,6 +153,9 @@ func (l *Lane) newAction(run *run, rule *rules.Rule, step *rules.Step, s site) *
 	l.dirty.runs[run.ID] = true
 	return a
 }
+
+// stepName is where a run stands: then/0, on_error/1.
+func stepName(run *run) string { return fmt.Sprintf("%s/%d", run.Part, run.Index) }
 
 // failStep ends a step that could not be begun.
 func (l *Lane) failStep(run *run, rule *rules.Rule, step *rules.Step, e *actions.Error) {

@@ -33,7 +33,7 @@ type Decided struct {
 type Explained struct {
 	Decision string
 	Rule     string
-	Where    string // when, or the step that the if: stands at: then/0, on_error/1
+	Where    string // when, or the step that the if: stands at: then/0, on_error/1; of a where: with rules.WhereSuffix behind it
 	Tree     rules.Explanation
 }
 

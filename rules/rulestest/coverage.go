@@ -63,7 +63,7 @@ func (c *Coverage) walk(path string, clause rules.Clause, x *rules.Explanation) 
 // Covered is one thing that tests can show: a rule acting, or a part of a condition being true and being false.
 type Covered struct {
 	Rule   string `json:"rule"`
-	Where  string `json:"where"` // acts, when, then/0, on_error/1
+	Where  string `json:"where"` // acts, when, then/0, on_error/1, then/0 where
 	Line   int    `json:"line"`
 	Column int    `json:"column"`
 	Source string `json:"source"`
@@ -122,9 +122,14 @@ func (c *Coverage) Report(set *rules.Set) (list []Covered, percent float64) {
 // byPart orders when, then, on_error, each by its number.
 func byPart(a, b string) int {
 	rank := func(s string) int {
-		part, n, _ := strings.Cut(s, "/")
+		step, isWhere := strings.CutSuffix(s, rules.WhereSuffix)
+		part, n, _ := strings.Cut(step, "/")
 		i, _ := strconv.Atoi(n) // "" of when
-		return slices.Index([]string{"when", "then", "on_error"}, part)*1000 + i
+		i = slices.Index([]string{"when", "then", "on_error"}, part)*2000 + 2*i
+		if isWhere {
+			i++
+		}
+		return i
 	}
 	return rank(a) - rank(b)
 }
