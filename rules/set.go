@@ -122,6 +122,27 @@ type Rule struct {
 // it reads. Comments, the order of fields and the place in the file don't count.
 func (r *Rule) Content() string { return r.content }
 
+// Wide says whether the rule looks beyond its event's instrument: at the account's day, at what was remembered or
+// happened elsewhere, or by `of:` at other places.
+func (r *Rule) Wide() bool {
+	wide := func(rd read) bool {
+		for w := range rd.words {
+			if strings.HasPrefix(w, "day.") || strings.HasPrefix(w, "state.") {
+				return true
+			}
+		}
+		return false
+	}
+	for _, s := range append(slices.Clone(r.Then), r.OnError...) {
+		if s.Of == OfAccount || s.Of == OfTag || wide(s.allRead()) {
+			return true
+		}
+	}
+	counts := r.Cooldown > 0 || r.MaxPerDay > 0
+	return r.Once == ByDay || counts && r.By != ByOrder && r.By != ByGroup && r.By != BySymbol || r.Schedule != nil ||
+		r.condition != nil && wide(r.condition.read) || slices.ContainsFunc(r.Recents, func(c Recent) bool { return !c.BySymbol })
+}
+
 // Shape are the actions of the rule, in their order: a sequence that is under way can go on with another version of the
 // rule only where they are the same.
 func (r *Rule) Shape() string {

@@ -15,7 +15,9 @@ import (
 	"backstop/actions"
 	"backstop/engine/journal"
 	"backstop/engine/kite"
+	"backstop/engine/lane"
 	"backstop/engine/order"
+	"backstop/rules"
 	"backstop/rules/rulestest"
 )
 
@@ -24,7 +26,8 @@ func testRecordCommand(p *program) *cobra.Command {
 		Use:   "record DECISION…",
 		Short: "Make a test from the journal",
 		Long: `Record prints a test file of decisions that were taken: every update of that instrument and product on that day up to
-the decision as a step, and what the rules do with it as what to expect. Where the rules of today decide otherwise than
+the decision as a step, and what the rules do with it as what to expect. Of a rule that looks beyond its event's instrument (of:
+account, day, state, a schedule) it is every update of the account on that day. Where the rules of today decide otherwise than
 the journal says, that is told. It reads the store beside a running service.`,
 		Example: `  backstop test record 4kx2…-stop-behind-entry > recorded_test.yaml`,
 		Args:    arguments(1, -1, "the ids of decisions (backstop journal list decisions)"),
@@ -45,7 +48,7 @@ the journal says, that is told. It reads the store beside a running service.`,
 			account := ""
 			var list []rulestest.Recorded
 			for _, id := range args {
-				recorded, of, err := r.recorded(cmd.Context(), id)
+				recorded, of, err := r.recorded(cmd.Context(), id, set)
 				if err != nil {
 					return err
 				}
@@ -76,7 +79,7 @@ the journal says, that is told. It reads the store beside a running service.`,
 func (p *program) noteOthers(results []rulestest.Result, list []rulestest.Recorded) {
 	for i, r := range results {
 		for _, f := range r.Failures {
-			if f.Step == len(list[i].Updates) && slices.ContainsFunc(f.Expected, func(line string) bool {
+			if f.Step >= len(list[i].Updates) && slices.ContainsFunc(f.Expected, func(line string) bool {
 				return strings.HasPrefix(line, rulestest.Missing+"rule:")
 			}) {
 				p.out.note("%s: the journal says %s: %s; these rules say otherwise", r.Name, list[i].Rule, list[i].Said)
@@ -89,7 +92,7 @@ func (p *program) noteOthers(results []rulestest.Result, list []rulestest.Record
 const recordedPages = 100
 
 // recorded gathers what led to a decision.
-func (r *record) recorded(ctx context.Context, id string) (out rulestest.Recorded, account string, err error) {
+func (r *record) recorded(ctx context.Context, id string, set *rules.Set) (out rulestest.Recorded, account string, err error) {
 	if len(id) <= idLength || id[idLength] != '-' {
 		return out, "", misuse("%s is no decision: backstop journal list decisions lists their ids", id)
 	}
@@ -107,32 +110,44 @@ func (r *record) recorded(ctx context.Context, id string) (out rulestest.Recorde
 	}
 	d := &e.Decisions[i]
 	var event order.Event
-	if err := json.Unmarshal(e.Doc, &event); err != nil || event.OrderID == "" {
-		return out, "", found("%s is of no order: only decisions on orders can be recorded", id)
+	if err := json.Unmarshal(e.Doc, &event); err != nil || event.OrderID == "" && e.Kind != order.KindSchedule {
+		return out, "", found("%s is of no order: only decisions on orders and schedules can be recorded", id)
 	}
-	out = rulestest.Recorded{Name: d.Rule + " on " + string(e.Kind) + " of order " + e.OrderID, Rule: d.Rule, Said: "matched"}
+	out = rulestest.Recorded{Name: d.Rule + " on " + string(e.Kind) + " of order " + e.OrderID, Rule: d.Rule, Said: "matched", At: e.At}
+	if e.OrderID == "" {
+		out.Name = d.Rule + " at " + e.At.In(order.IST).Format("15:04")
+	}
+	rule, known := set.Rule(d.Rule)
+	wide := known && rule.Wide()
+	if known && d.Matched {
+		out.For = rule.For
+	}
 	if !d.Matched {
 		out.Said = d.Why
 	}
-	if out.Updates, err = r.updatesUntil(ctx, e, event.Key); err != nil {
+	if out.Updates, err = r.updatesUntil(ctx, e, func(k order.Key) bool { return wide || k == event.Key }); err != nil {
 		return out, "", err
 	}
 	if len(out.Updates) == 0 {
 		return out, "", found("%s: the updates behind it are not in the journal any more", id)
 	}
+	seen := map[string]bool{}
+	for _, u := range out.Updates {
+		seen[u.Update.Key().Instrument()] = true
+	}
 	if _, err := r.store.Instruments(ctx, func(row order.Instrument) {
-		if row.Exchange == event.Key.Exchange && row.Tradingsymbol == event.Key.Tradingsymbol {
+		if seen[row.Exchange+":"+row.Tradingsymbol] {
 			out.Instruments = append(out.Instruments, row)
 		}
 	}); err != nil {
 		return out, "", storeFails("journal: %v", err)
 	}
-	out.Overnight, err = r.overnight(ctx, e, event.Key)
+	out.Overnight, err = r.overnight(ctx, e, func(k order.Key) bool { return wide || k == event.Key })
 	return out, e.Account, err
 }
 
-// updatesUntil are the updates of a place on the event's day up to the event, those that changed something.
-func (r *record) updatesUntil(ctx context.Context, e *journal.Event, key order.Key) ([]rulestest.RecordedUpdate, error) {
+// updatesUntil are the updates of some places on the event's day up to the event, those that changed something.
+func (r *record) updatesUntil(ctx context.Context, e *journal.Event, of func(order.Key) bool) ([]rulestest.RecordedUpdate, error) {
 	var out []rulestest.RecordedUpdate
 	q := journal.Query{Account: e.Account, Kind: string(journal.InputUpdate), Since: dayOf(e.At), Limit: pageRows}
 	for range recordedPages {
@@ -146,7 +161,7 @@ func (r *record) updatesUntil(ctx context.Context, e *journal.Event, key order.K
 			}
 			var u order.Update
 			if kite.DecodeAny(bytes.NewReader(in.Doc), func(got order.Update, err error) error { u = got; return err }) != nil ||
-				u.OrderID != in.OrderID || u.Key() != key || u.Interim {
+				u.OrderID != in.OrderID || !of(u.Key()) || u.Interim {
 				continue
 			}
 			u.Account = cmp.Or(u.Account, e.Account)
@@ -176,20 +191,45 @@ func (r *record) placedFor(ctx context.Context, u *order.Update) string {
 	return ""
 }
 
-// overnight is what was carried into the event's day at its place.
-func (r *record) overnight(ctx context.Context, e *journal.Event, key order.Key) ([]order.Overnight, error) {
-	rows, _, err := r.store.Inputs(ctx, journal.Query{Account: e.Account, Kind: string(journal.InputPositions), Since: dayOf(e.At), Limit: 10})
-	if err != nil {
-		return nil, storeFails("journal: %v", err)
-	}
-	for _, in := range rows {
-		var carried []order.Overnight
-		if in.At.After(e.At) || json.Unmarshal(in.Doc, &carried) != nil {
-			continue
+// overnight is what was carried into the event's day at some places.
+func (r *record) overnight(ctx context.Context, e *journal.Event, of func(order.Key) bool) ([]order.Overnight, error) {
+	q := journal.Query{Account: e.Account, Kind: string(journal.InputPositions), Since: dayOf(e.At), Limit: pageRows}
+	var first *lane.Positions // of the day: the store gives the newest first
+	for range recordedPages {
+		rows, next, err := r.store.Inputs(ctx, q)
+		if err != nil {
+			return nil, storeFails("journal: %v", err)
 		}
-		return slices.DeleteFunc(carried, func(o order.Overnight) bool { return o.Key != key }), nil
+		for _, in := range rows {
+			var p lane.Positions
+			if !in.At.After(e.At) && json.Unmarshal(in.Doc, &p) == nil && !p.Differ {
+				first = &p
+			}
+		}
+		if q.Before = next; next == "" {
+			break
+		}
 	}
-	return nil, nil
+	if first == nil {
+		return nil, nil
+	}
+	carried := map[order.Key]order.Overnight{}
+	for _, row := range first.Rows {
+		carried[row.Key] = order.Overnight{Key: row.Key, Quantity: row.Overnight, AveragePrice: row.AveragePrice}
+	}
+	for _, row := range first.Holdings {
+		carried[row.Key] = order.Overnight{Key: row.Key, Quantity: max(row.Quantity, carried[row.Key].Quantity), AveragePrice: row.AveragePrice}
+	}
+	var out []order.Overnight
+	for k, o := range carried {
+		if o.Quantity != 0 && of(k) {
+			out = append(out, o)
+		}
+	}
+	slices.SortFunc(out, func(a, b order.Overnight) int {
+		return cmp.Or(cmp.Compare(a.Instrument(), b.Instrument()), cmp.Compare(a.Product, b.Product))
+	})
+	return out, nil
 }
 
 // dayOf is the beginning of a moment's day in IST.

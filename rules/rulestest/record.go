@@ -17,6 +17,8 @@ type Recorded struct {
 	Instruments []order.Instrument
 	Overnight   []order.Overnight
 	Updates     []RecordedUpdate // in the order in which they came
+	At          time.Time        // when it was decided: later than the last update where time brought it about
+	For         time.Duration    // how long its condition had to stay true
 }
 
 // RecordedUpdate is an update as it came. Answers is the rule that placed its order, "" for an order of somebody else.
@@ -75,14 +77,29 @@ func (r *Recorded) write(b *strings.Builder) {
 		}
 		line("update: %s", changes(&u.Update, known, u.Answers != ""))
 		known[u.Update.OrderID] = u.Update
-		if i == len(r.Updates)-1 {
-			line("exactly: true")
-			line("expect:")
-			line("  - rule: { %s: %s }", r.Rule, yamlText(r.Said))
-		} else {
+		if i < len(r.Updates)-1 || r.later() {
 			line("expect: []")
+		} else {
+			r.writeSaid(b)
 		}
 	}
+	switch {
+	case r.For > 0:
+		fmt.Fprintf(b, "      - after: %s\n", shortDuration(r.For))
+		r.writeSaid(b)
+	case r.later():
+		fmt.Fprintf(b, "      - at: %q\n", r.At.In(order.IST).Format(time.TimeOnly))
+		r.writeSaid(b)
+	}
+}
+
+// later says whether time brought the decision about, and no update.
+func (r *Recorded) later() bool {
+	return r.For > 0 || len(r.Updates) == 0 || r.At.Sub(r.Updates[len(r.Updates)-1].At) > 2*time.Second
+}
+
+func (r *Recorded) writeSaid(b *strings.Builder) {
+	fmt.Fprintf(b, "        exactly: true\n        expect:\n          - rule: { %s: %s }\n", r.Rule, yamlText(r.Said))
 }
 
 func instrumentRest(i order.Instrument) string {

@@ -8,8 +8,10 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"backstop/actions"
+	"backstop/engine/order"
 	"backstop/rules"
 	"backstop/rules/rulestest"
 )
@@ -272,4 +274,40 @@ func empty(t *testing.T) *rules.Set {
 		t.Fatal(problems)
 	}
 	return set
+}
+
+// TestARecordedScheduleIsPlayedAtItsTime: what came in two instruments, then the time at which a schedule acted on both.
+func TestARecordedScheduleIsPlayedAtItsTime(t *testing.T) {
+	set, problems := rules.Parse("rules.yaml", []byte(`
+version: 1
+rules:
+  - name: flat
+    on: { schedule: "12 15 * * 1-5" }
+    then:
+      - exit_position: {}
+        of: account
+`), rules.Options{Specs: actions.Builtin()})
+	if errs := problems.Errors(); len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	at := time.Date(2026, 11, 23, 15, 10, 0, 0, order.IST)
+	fill := func(id, symbol string) rulestest.RecordedUpdate {
+		return rulestest.RecordedUpdate{At: at, Update: order.Update{Account: "AB1234", PlacedBy: "AB1234", OrderID: id, Status: order.StatusComplete, Exchange: "NSE", Tradingsymbol: symbol,
+			TransactionType: "BUY", Product: "MIS", OrderType: "LIMIT", Quantity: 10, FilledQuantity: 10, Price: 100 * order.Rupee, AveragePrice: 100 * order.Rupee}}
+	}
+	text := rulestest.Record("rules.yaml", "AB1234", []rulestest.Recorded{{Name: "flat at 15:12", Rule: "flat", Said: "matched",
+		Updates: []rulestest.RecordedUpdate{fill("1", "INFY"), fill("2", "SBIN")}, At: at.Add(2 * time.Minute)}})
+	f, found := rulestest.Parse("recorded_test.yaml", []byte(text))
+	if len(found) > 0 {
+		t.Fatal(found, text)
+	}
+	text, _ = f.Rewritten(set, rulestest.Options{})
+	if f, found = rulestest.Parse("recorded_test.yaml", []byte(text)); len(found) > 0 || strings.Count(text, "exit_position") != 2 || !strings.Contains(text, `at: "15:12:00"`) {
+		t.Fatal(found, text)
+	}
+	for _, r := range f.Run(set, rulestest.Options{}) {
+		if !r.Passed {
+			t.Error(text, report([]rulestest.Result{r}))
+		}
+	}
 }
