@@ -283,3 +283,54 @@ func TestAnAccountThatWasLiveIsNeverHeldBack(t *testing.T) {
 		t.Error("whoever knows better:", m, err)
 	}
 }
+
+func TestADeadSessionHoldsBackRequestsAndNothingElse(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.control("account", map[string]string{"user": "AB1234", "api_key": "paper_key", "api_secret": plantedSecret, "url": "http://" + d.publicAt + "/postback"})
+	d.env = append(d.env, "TELEGRAM_BOT_TOKEN=1:paper", "TELEGRAM_CHAT_ID=1", "TELEGRAM_BASE_URL=http://"+d.paperAt+"/telegram")
+	rules := strings.Replace(hostileRules, "alerts: none\n", "", 1) + "      - telegram: \"Stop behind ${order.tradingsymbol}\"\n  - name: tell\n    on: fill\n    then:\n      - telegram: \"Filled ${order.tradingsymbol}\"\n"
+	if err := os.WriteFile(filepath.Join(d.dir, "rules.yaml"), []byte(rules), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	login := func() {
+		t.Helper()
+		cmd, out, _ := d.login(d.env)
+		if code, text, _ := d.browse(d.link(out)); code != http.StatusOK {
+			t.Fatalf("%d %s", code, text)
+		}
+		if code := ended(t, cmd); code != exitFine {
+			t.Fatalf("exit %d: %s", code, out.bytes())
+		}
+	}
+	login()
+	spawned(t, d.dir, d.env, "serve", "--mode", "live")
+	eventually(t, "ready", func() bool { _, text := d.run("status"); return strings.Contains(text, ": ready\n") })
+	d.control("price", map[string]any{"exchange": "NFO", "tradingsymbol": "NIFTY26DEC24500CE", "price": 300})
+	d.place(url.Values{"exchange": {"NFO"}, "tradingsymbol": {"NIFTY26DEC24500CE"}, "transaction_type": {"BUY"}, "quantity": {"65"}, "product": {"MIS"},
+		"order_type": {"LIMIT"}, "price": {"299"}, "validity": {"DAY"}})
+	eventually(t, "the order is known", func() bool { _, text := d.run("journal", "list", "orders"); return strings.Contains(text, "OPEN") })
+
+	// The session dies, and then the order fills. The postback is taken and decided, and its message goes; no stop can.
+	d.control("kill_sessions", map[string]string{"user": "AB1234"})
+	d.control("price", map[string]any{"exchange": "NFO", "tradingsymbol": "NIFTY26DEC24500CE", "price": 298})
+	d.told(1, "Filled NIFTY26DEC24500CE")
+	d.told(1, "SESSION DEAD (AB1234): ")
+	_, text := d.run("status")
+	if !strings.Contains(text, "no session: ") || !strings.Contains(text, "65 open at 299, ") || !strings.Contains(text, "0 covered") {
+		t.Errorf("%s", text)
+	}
+	if _, text := d.run("journal", "list", "decisions", "--rule", "stop"); !strings.Contains(text, "yes") {
+		t.Errorf("%s", text)
+	}
+	if list := d.messages("Stop behind"); len(list) > 0 {
+		t.Error(list)
+	}
+
+	// Logged in again: the book is read, and the stop goes.
+	login()
+	d.told(1, "Stop behind NIFTY26DEC24500CE")
+	if _, text := d.run("status"); !strings.Contains(text, "65 covered") {
+		t.Errorf("%s", text)
+	}
+}
