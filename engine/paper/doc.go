@@ -25,7 +25,15 @@
 // comes to the price fills at the price, one that the price comes to fills at
 // its limit. SetDepth limits what each tick offers to all orders together;
 // depth 0 leaves all filling to Fill. A stop opens when the price reaches or
-// jumps over its trigger and then is a LIMIT like any other.
+// jumps over its trigger and then is a LIMIT like any other. A GTT fires once on
+// the first tick of a session that reaches or jumps over it, after the orders of
+// that tick; what it places is an order like any other.
+//
+// # Days
+//
+// Without Options.Hours the days are the caller's: EndOfDay, NextDay and
+// SquareOff. With it they come by themselves (hours.go). AMOs wait for their
+// morning by the clock, or for ReleaseAMOs, over NextDay.
 //
 // # Script of prices
 //
