@@ -15,7 +15,7 @@ func placeStopLoss() rules.Spec {
 			{Name: "per", Type: rules.ParamEnum, Default: "group", Enum: []string{"group", "fill"}, Doc: "one stop a group, or one a fill; a rule without per moves each of those"},
 			{Name: "step", Type: rules.ParamPrice, Example: "0.5", Unit: "rupees", Doc: "smallest move towards profit; default 5 ticks"},
 			{Name: "loosen", Type: rules.ParamBool, Default: "false", Doc: "let it move away from profit too"},
-			{Name: "hold", Type: rules.ParamEnum, Default: "until_flat; day for MIS", Enum: []string{"day", "until_flat", "gtt"}, Later: []string{"gtt"}, Example: "day", Doc: "what follows at the close: it ends there; or it is placed again when the market opens, until the position is flat"},
+			{Name: "hold", Type: rules.ParamEnum, Default: "until_flat; day for MIS", Enum: []string{"day", "until_flat", "gtt"}, Example: "until_flat", Doc: "what follows at the close: it ends there; or it is placed again when the market opens, until the position is flat; or it is a GTT from the beginning, which Zerodha keeps"},
 			{Name: "if_cancelled", Type: rules.ParamEnum, Default: "leave", Enum: []string{"leave", "replace"}, Doc: "when a person cancels it"},
 			{Name: "if_unfilled", Type: rules.ParamEnum, Default: "reprice", Enum: []string{"reprice", "exit", "leave"}, Doc: "when it triggered and does not fill for 5 s: priced again by the offset, twice, then a protected exit; an exit at once; or nothing"},
 		},

@@ -309,6 +309,8 @@ func kindOf(in *lane.Input) string {
 		return "trades of order " + in.Trades.OrderID
 	case in.Positions != nil:
 		return "positions"
+	case in.GTTs != nil:
+		return "gtts"
 	case in.Prices != nil:
 		return "prices"
 	case in.Outcome != nil:

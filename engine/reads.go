@@ -61,6 +61,9 @@ func (r *reads) want(w lane.Reads) {
 	if w.Positions {
 		r.all.Go(func() { r.answer(l, r.readPositions(l, w.Holdings)) })
 	}
+	if w.GTTs {
+		r.all.Go(func() { r.answer(l, r.readGTTs(l)) })
+	}
 	for _, id := range w.Trades {
 		r.all.Go(func() { r.answer(l, r.readTrades(l, id)) })
 	}
@@ -163,4 +166,17 @@ func (r *reads) readPositions(l *life, whole bool) lane.Input {
 		p.Rows, p.Holdings, p.Err = nil, nil, asError(err, "positions", actions.ClassDown)
 	}
 	return lane.Input{Positions: p}
+}
+
+func (r *reads) readGTTs(l *life) lane.Input {
+	in := &lane.GTTs{}
+	err := r.pacer.wait(l.ctx, r.now, departRead)
+	in.Began = r.now()
+	if err == nil {
+		in.Rows, err = call(l.ctx, readTimeout, r.broker.GTTs)
+	}
+	if err != nil {
+		in.Rows, in.Err = nil, asError(err, "gtts", actions.ClassDown)
+	}
+	return lane.Input{GTTs: in}
 }

@@ -59,7 +59,7 @@ func TestArgs(t *testing.T) {
 	if stop.Enum("order_type") != "SL" || stop.Enum("per") != "group" || stop.Enum("if_cancelled") != "leave" || !stop.Bool("loosen") {
 		t.Errorf("enums and defaults: %v", stop)
 	}
-	want := []string{"trigger_price", "limit_offset", "order_type", "per", "step", "loosen", "hold", "if_cancelled", "if_unfilled"}
+	want := []string{"trigger_price", "limit_offset", "order_type", "per", "step", "loosen", "if_cancelled", "if_unfilled"}
 	if !reflect.DeepEqual(stop.Names(), want) {
 		t.Errorf("names %v", stop.Names())
 	}

@@ -64,4 +64,8 @@ var codesOfFields = []Code{
 	{"BS220", "unknown-account", SeverityError, "There is no such account",
 		"`account` names an account of the settings by its Kite user id. Where the settings name none, as for a pack, it is not checked here, and the action fails.",
 		"- name: both\n  on: rejected\n  then:\n    - pause: { account: XX0000 }", "- name: both\n  on: rejected\n  then:\n    - pause: { account: CD5678 }"},
+	{"BS221", "gtt-in-mis", SeverityError, "A GTT for MIS",
+		"Zerodha keeps GTTs for NRML, CNC and MTF. A rule that says `hold: gtt` must not match MIS orders.",
+		"- name: stop\n  on: [partial_fill, fill]\n  when: order.role == \"entry\"\n  then:\n    - place_stop_loss: { trigger_price: loss(20), hold: gtt }",
+		"- name: stop\n  on: [partial_fill, fill]\n  when: order.role == \"entry\" and order.product != \"MIS\"\n  then:\n    - place_stop_loss: { trigger_price: loss(20), hold: gtt }"},
 }

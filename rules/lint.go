@@ -37,6 +37,11 @@ func (r *reader) warnStep(s *Step, code, message, hint string) {
 	r.add(SeverityWarning, place{s.Pos.Line, s.Pos.Column}, len([]rune(s.Action)), code, message, hint)
 }
 
+// failStep is a mistake in a step that only the whole rule shows.
+func (r *reader) failStep(s *Step, code, message, hint string) {
+	r.add(SeverityError, place{s.Pos.Line, s.Pos.Column}, len([]rune(s.Action)), code, message, hint)
+}
+
 // kindAssumption is what an event's kind says of the order: what has ended does not change any more.
 func kindAssumption(k order.Kind) assumption {
 	a := assumption{"event.kind": string(k)}

@@ -27,6 +27,9 @@ func (r *reader) lintStop(rule *Rule, s *Step, fields map[string]pair) {
 	if s.literalOf("order_type") == "SL-M" && (rule.mayHold(option) || rule.mayHold(other)) {
 		r.warnStep(s, "slm-on-options", "the exchange refuses SL-M for options", `leave order_type out (SL), or add instrument.instrument_type in ["EQ", "FUT"] to when`)
 	}
+	if s.literalOf("hold") == "gtt" && rule.mayBeOf("MIS") {
+		r.failStep(s, "gtt-in-mis", "Zerodha keeps no GTT for MIS, and this rule can match MIS orders", `add order.product != "MIS" to when, or leave hold out`)
+	}
 	if f, ok := fields["on"]; ok && s.Of == OfEvent && rule.Listens(order.KindFill) && !rule.Listens(order.KindPartialFill) && (rule.mayHold(entryAssumption(order.Buy)) || rule.mayHold(entryAssumption(order.Sell))) {
 		r.warnNode(f.value, "stop-without-partial-fill", "an entry that fills in part and is then cancelled gets no stop", "write on: [partial_fill, fill]")
 	}

@@ -11,7 +11,7 @@ func testSpecs() []Spec {
 			{Name: "per", Type: ParamEnum, Default: "group", Enum: []string{"group", "fill"}},
 			{Name: "step", Type: ParamPrice},
 			{Name: "loosen", Type: ParamBool, Default: "false"},
-			{Name: "hold", Type: ParamEnum, Default: "day", Enum: []string{"day", "until_flat", "gtt"}, Later: []string{"until_flat", "gtt"}},
+			{Name: "hold", Type: ParamEnum, Default: "until_flat; day for MIS", Enum: []string{"day", "until_flat", "gtt"}},
 			{Name: "if_cancelled", Type: ParamEnum, Default: "leave", Enum: []string{"leave", "replace"}},
 			{Name: "if_unfilled", Type: ParamEnum, Default: "reprice", Enum: []string{"reprice", "exit", "leave"}},
 		}, OneOf: [][]string{{"limit_price", "limit_offset"}}, Results: []Param{

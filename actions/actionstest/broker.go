@@ -36,6 +36,7 @@ type Broker struct {
 	modified map[string]int
 	trades   map[string][]order.Trade
 	carried  map[order.Key]order.Overnight
+	gtts     map[string]*actions.GTTRow
 	moved    map[order.Key]int64    // converted today, signed
 	closes   map[string]order.Price // the last close by instrument
 	faults   map[string][]Fault
@@ -57,7 +58,7 @@ func (b *Broker) hold() (release func()) {
 	if b.rows == nil {
 		b.rows, b.modified, b.trades = map[string]*order.Update{}, map[string]int{}, map[string][]order.Trade{}
 		b.carried, b.faults, b.closes = map[order.Key]order.Overnight{}, map[string][]Fault{}, map[string]order.Price{}
-		b.moved = map[order.Key]int64{}
+		b.moved, b.gtts = map[order.Key]int64{}, map[string]*actions.GTTRow{}
 	}
 	return b.mu.Unlock
 }
@@ -93,7 +94,10 @@ func (b *Broker) Do(ctx context.Context, c actions.Call) (string, error) {
 // free one where id is "".
 func (b *Broker) Take(c actions.Call, id string) (string, error) {
 	defer b.hold()()
-	if c.Method == actions.Place {
+	switch {
+	case c.Method.GTT():
+		return b.takeGTT(c, id)
+	case c.Method == actions.Place:
 		return b.place(c, id)
 	}
 	row, ok := b.rows[c.OrderID]

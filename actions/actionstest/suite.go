@@ -41,6 +41,7 @@ func RunBroker(t *testing.T, open func(t *testing.T) Bench) {
 		"a reading that fails is no empty book":             readings,
 		"a call whose context has ended changes nothing":    ended,
 		"the list of instruments has the one that is known": list,
+		"a trigger is listed as it was placed":              triggers,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -127,6 +128,69 @@ func aLife(t *testing.T, b Bench) {
 		t.Errorf("cancelled: %+v", row)
 	}
 	if n := len(b.Truth()); n != 1 {
+		t.Errorf("%d orders", n)
+	}
+}
+
+// gtt is a trigger behind a bought position: a stop, and a target besides where two is true.
+func (b Bench) gtt(two bool) actions.Call {
+	tick := b.Instrument.TickSize
+	p := actions.Params{Exchange: b.Instrument.Exchange, Tradingsymbol: b.Instrument.Tradingsymbol, TransactionType: order.Sell, Quantity: b.Quantity, Product: "NRML",
+		OrderType: "LIMIT", TriggerPrice: (b.Price * 8 / 10).Round(tick, order.Down), Price: (b.Price * 7 / 10).Round(tick, order.Down), LastPrice: b.Price}
+	if two {
+		p.TargetPrice = (b.Price * 2).Round(tick, order.Down)
+	}
+	return actions.Call{Method: actions.PlaceGTT, Variety: "gtt", Params: p}
+}
+
+func triggers(t *testing.T, b Bench) {
+	listed := func(id string) (actions.Params, string) {
+		rows, err := b.Broker.GTTs(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range rows {
+			if rows[i].ID == id {
+				p, ok := rows[i].Params()
+				if !ok {
+					t.Errorf("%+v is of no form that was placed", rows[i])
+				}
+				return p, rows[i].Status
+			}
+		}
+		return actions.Params{}, ""
+	}
+	for _, two := range []bool{false, true} {
+		place := b.gtt(two)
+		id, err := b.Broker.Do(t.Context(), place)
+		if err != nil || id == "" {
+			t.Fatalf("place: %q, %v", id, err)
+		}
+		want := place.Params
+		want.LastPrice = 0
+		if got, status := listed(id); status != "active" || got != want {
+			t.Errorf("placed %s: %+v, want %+v", status, got, want)
+		}
+		move := place
+		move.Method, move.OrderID, move.Params.Quantity, move.Params.TriggerPrice = actions.ModifyGTT, id, 2*b.Quantity, place.Params.TriggerPrice+b.Instrument.TickSize
+		if got, err := b.Broker.Do(t.Context(), move); err != nil || got != id {
+			t.Errorf("modify: %q, %v", got, err)
+		}
+		if got, _ := listed(id); got.Quantity != 2*b.Quantity || got.TriggerPrice != move.Params.TriggerPrice {
+			t.Errorf("modified: %+v", got)
+		}
+		gone := actions.Call{Method: actions.DeleteGTT, Variety: "gtt", OrderID: id}
+		if _, err := b.Broker.Do(t.Context(), gone); err != nil {
+			t.Errorf("delete: %v", err)
+		}
+		if _, status := listed(id); status != "deleted" && status != "" {
+			t.Errorf("deleted: %s", status)
+		}
+		if _, err := b.Broker.Do(t.Context(), gone); b.class(t, err) == actions.ClassNone || b.class(t, err) == actions.ClassAmbiguous {
+			t.Errorf("deleted twice: %v", err)
+		}
+	}
+	if n := len(b.Truth()); n != 0 {
 		t.Errorf("%d orders", n)
 	}
 }

@@ -140,6 +140,7 @@ func (p *player) turn(inputs ...lane.Input) error {
 	p.want.Book = p.want.Book || b.Reads.Book
 	p.want.Positions = p.want.Positions || b.Reads.Positions
 	p.want.Holdings = p.want.Holdings || b.Reads.Holdings
+	p.want.GTTs = p.want.GTTs || b.Reads.GTTs
 	p.want.Trades = append(p.want.Trades, b.Reads.Trades...)
 	for i := range b.Messages {
 		if err := p.turn(lane.Input{Delivery: &lane.Delivery{ActionID: b.Messages[i].ID}}); err != nil {
@@ -161,6 +162,20 @@ func (p *player) serve() error {
 			in.Holdings, in.Err = p.broker.Holdings(ctx)
 		}
 		return p.turn(lane.Input{Positions: in})
+	case p.want.GTTs:
+		p.want.GTTs = false
+		in := &lane.GTTs{Began: p.now}
+		in.Rows, in.Err = p.broker.GTTs(ctx)
+		p.now = p.now.Add(took)
+		list := ""
+		for _, row := range in.Rows {
+			list += " " + row.ID + " " + row.Status
+		}
+		if list == "" {
+			list = " nothing"
+		}
+		p.say(p.now, "the list of GTTs shows%s", list)
+		return p.turn(lane.Input{GTTs: in})
 	case len(p.want.Trades) > 0:
 		id := p.want.Trades[0]
 		p.want.Trades = p.want.Trades[1:]

@@ -17,6 +17,9 @@ import (
 // actions that have not ended well.
 func (p *player) followState(words, []string) error {
 	p.clock = "none" // every line of it is of one moment
+	for _, row := range p.broker.GTTRows() {
+		p.say(p.now, "gtt %s %s %d at %v: %s", row.ID, row.Legs[0].TransactionType, row.Legs[0].Quantity, row.Triggers, row.Status)
+	}
 	for _, row := range p.broker.Rows() {
 		p.say(p.now, "order %s", rowText(&row))
 	}

@@ -212,6 +212,9 @@ func callText(r *actions.Request) string {
 	word("order_type", p.OrderType)
 	word("price", p.Price.String())
 	word("trigger_price", p.TriggerPrice.String())
+	if p.TargetPrice > 0 {
+		word("target_price", p.TargetPrice.String())
+	}
 	word("validity", p.Validity)
 	word("market_protection", fmt.Sprint(p.MarketProtection))
 	word("tag", p.Tag)

@@ -89,6 +89,7 @@ var directives = map[string]func(p *player, w words, input []string) error{
 	"until":    (*player).followUntil,
 	"closed":   (*player).followClosed,
 	"convert":  (*player).followConvert,
+	"gtt":      (*player).followGTT,
 	"state":    (*player).followState,
 	"exits":    (*player).followExits,
 }
@@ -168,6 +169,47 @@ func (p *player) followConvert(w words, _ []string) error {
 	from.Product, to.Product = w.bare[1], w.bare[2]
 	p.broker.Convert(from, to, n)
 	return nil
+}
+
+// followGTT is what happens to a GTT at Zerodha: gtt 501 met [target] as G1 (its order is placed), gtt 501 failed with the
+// reason below, gtt 501 deleted, disabled …, or gtt 501 trigger=91 price=90, by hand.
+func (p *player) followGTT(w words, input []string) error {
+	id, bad := w.first(), error(nil)
+	p.broker.SetGTT(id, func(row *actions.GTTRow) {
+		stop := row.StopLeg()
+		leg := stop
+		if w.has("target") {
+			leg = 1 - stop
+		}
+		switch {
+		case w.has("met"):
+			row.Status = "triggered"
+			row.Legs[leg].Met, row.Legs[leg].OrderID = true, w.after("as")
+		case w.has("failed"):
+			row.Status = "triggered"
+			row.Legs[leg].Met, row.Legs[leg].Failed = true, strings.Join(input, " ")
+		case w.keys["trigger"] != "":
+			row.Triggers[stop], bad = order.ParsePrice(w.keys["trigger"])
+			if price, err := order.ParsePrice(w.keys["price"]); err == nil {
+				row.Legs[stop].Price = price
+			}
+		default:
+			row.Status, row.Reason = w.bare[1], strings.Join(input, " ")
+		}
+	})
+	if w.has("met") {
+		for _, row := range p.broker.GTTRows() {
+			if row.ID == id {
+				i := row.StopLeg()
+				if w.has("target") {
+					i = 1 - i
+				}
+				leg := row.Legs[i]
+				return p.setRow(fmt.Sprintf("%s %s %d LIMIT %s %s OPEN", w.after("as"), leg.TransactionType, leg.Quantity, leg.Price, leg.Product))
+			}
+		}
+	}
+	return bad
 }
 
 // followUpdate pushes an order as it stands in the book, or as the words have it (a forger's, or one that the book

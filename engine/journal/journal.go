@@ -55,6 +55,7 @@ const (
 	InputRead      InputKind = "read" // an order book reading: what it lacked; its changes are updates
 	InputTrades    InputKind = "trades"
 	InputPositions InputKind = "positions"
+	InputGTTs      InputKind = "gtts"
 	InputOutcome   InputKind = "outcome"
 	InputDelivery  InputKind = "delivery"
 	InputSession   InputKind = "session"

@@ -21,6 +21,9 @@ import (
 // connection once a connection was had, a 5xx, a NetworkException other than 429 and the caps, a reply that
 // can't be read, and a success without an order id. Every other class: it has not.
 func (c *Client) Do(ctx context.Context, call actions.Call) (string, error) {
+	if call.Method.GTT() {
+		return c.doGTT(ctx, call)
+	}
 	op := string(call.Method)
 	if why := sound(call); why != "" {
 		return "", internal(op, why)

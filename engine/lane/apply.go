@@ -25,6 +25,8 @@ func (l *Lane) apply(i int, in *Input) {
 		l.takeTrades(in.Trades)
 	case in.Positions != nil:
 		l.takePositions(in.Positions)
+	case in.GTTs != nil:
+		l.takeGTTs(in.GTTs)
 	case in.Prices != nil:
 		l.takeTicks(in.Prices.Last)
 	case in.Outcome != nil:

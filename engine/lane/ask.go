@@ -20,7 +20,7 @@ func (l *Lane) ask(s *slot, steps []step) bool {
 		}
 	}
 	for _, st := range steps {
-		if st.method != actions.Place && busy[st.orderID] || st.mark() == s.Blocked {
+		if st.method != actions.Place && st.orderID != "" && busy[st.orderID] || st.mark() == s.Blocked {
 			continue
 		}
 		id := l.stepID(s, st)
@@ -43,7 +43,7 @@ func (l *Lane) ask(s *slot, steps []step) bool {
 		changed = true
 	}
 	for _, r := range l.slotRequests(s) {
-		if r.State == actions.Waiting && !matched[r.ID] && !(r.Call.Method != actions.Place && busy[r.Call.OrderID]) {
+		if r.State == actions.Waiting && !matched[r.ID] && !(r.Call.Method != actions.Place && r.Call.OrderID != "" && busy[r.Call.OrderID]) {
 			l.drop(s, r)
 			changed = true
 		}
@@ -101,6 +101,13 @@ func (l *Lane) stepID(s *slot, st step) string {
 	if st.method == actions.Place {
 		return l.placeID(s, st.slice, s.generation(st.slice))
 	}
+	if st.method.GTT() {
+		n := 0
+		if s.GTT != nil {
+			n = s.GTT.Count
+		}
+		return actions.ID(string(st.method), l.o.Account, s.ID, st.orderID, fmt.Sprint(n))
+	}
 	_, so := l.slotOf(st.orderID)
 	n := 0
 	if so != nil {
@@ -134,6 +141,9 @@ func (s *slot) byOrder(id string) *slotOrder {
 
 // orderOf is the slot's order that a request is about.
 func (s *slot) orderOf(r *actions.Request) *slotOrder {
+	if r.Call.Method.GTT() {
+		return nil
+	}
 	for i := range s.Orders {
 		so := &s.Orders[i]
 		if r.Call.Method == actions.Place && so.Request == r.ID || r.Call.Method != actions.Place && so.OrderID == r.Call.OrderID {
@@ -148,6 +158,13 @@ func (l *Lane) write(s *slot, st step, id string) {
 	r := &actions.Request{ID: id, Account: l.o.Account, ActionID: s.Owner, For: l.purpose(s), Slot: s.ID, Key: s.Key,
 		Call:     actions.Call{Method: st.method, Variety: st.variety, OrderID: st.orderID, Params: st.params},
 		Priority: st.priority, OrderID: st.orderID, Created: l.meta.Now, Assumed: s.Assumed}
+	if st.method.GTT() {
+		if s.GTT == nil {
+			s.GTT = &trigger{}
+		}
+		s.GTT.Count++
+		l.touchSlot(s)
+	}
 	if st.method == actions.Place {
 		r.Call.Params.Tag = actions.Tag(id)
 		s.Orders = append(s.Orders, slotOrder{Slice: st.slice, Gen: s.generation(st.slice), Request: id})

@@ -18,6 +18,12 @@ func (l *Lane) refuses(r *actions.Request) *actions.Error {
 // assume lets a planned request take effect at once: a dry run goes on as if the broker had taken it.
 func (l *Lane) assume(r *actions.Request) {
 	defer l.storyRequest(r)
+	if r.Call.Method.GTT() {
+		r.OrderID, r.Ended = actions.PlannedOrderID(r.ID), l.meta.Now
+		l.gttTaken(r)
+		l.set(r, actions.Planned, r.Why)
+		return
+	}
 	u := order.Update{Account: l.o.Account, Source: order.SourceReplay, Received: l.meta.Now}
 	p := r.Call.Params
 	switch r.Call.Method {

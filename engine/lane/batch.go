@@ -40,6 +40,7 @@ type Log struct {
 type Reads struct {
 	Book      bool
 	Positions bool
+	GTTs      bool     // the list of triggers
 	Holdings  bool     // with the positions: what of delivery was carried in
 	Trades    []string // order ids
 }

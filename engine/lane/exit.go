@@ -216,7 +216,7 @@ func (l *Lane) turnExits(s *slot, g *order.Group) (steps []step, standing int64)
 	}
 	for _, other := range l.slotsAt(g.Key) { // a stop on its way may still fill: it counts until it is seen
 		if other.Kind != actions.SlotExit && other.Group == g.ID {
-			standing += l.flyingPlacement(other)
+			standing += l.flyingPlacement(other) + l.gttStanding(other)
 		}
 	}
 	return steps, standing

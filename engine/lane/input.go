@@ -14,6 +14,7 @@ type Input struct {
 	Read      *Read
 	Trades    *Trades
 	Positions *Positions
+	GTTs      *GTTs
 	Prices    *Prices
 	Outcome   *Outcome
 	Delivery  *Delivery

@@ -9,6 +9,9 @@ import (
 
 // keepSteps are the changes that bring a stop's or target's orders to what is wanted.
 func (l *Lane) keepSteps(s *slot) []step {
+	if steps, kept := l.gttSteps(s); kept {
+		return steps
+	}
 	g := l.group(order.Confirmed, s.Key, s.Group)
 	switch {
 	case l.exiting(s.Key, s.Group) && (g == nil || g.Open() > 0): // flat by the book, what stands would open a position, whatever is claimed
@@ -227,6 +230,10 @@ func (l *Lane) stopReady(s *slot) bool {
 	stop, ok := l.slots[slotID(actions.SlotStop, s.Key, s.Group, s.Part)]
 	if !ok || !stop.Active || stop.Left != "" || stop.Doubt != "" {
 		return true
+	}
+	fired := func(o live) bool { return o.FromGTT }
+	if l.byGTT(stop) && !slices.ContainsFunc(l.liveOrders(stop), fired) {
+		return stop.GTT != nil && stop.GTT.ID != "" || slices.ContainsFunc(l.liveOrders(s), fired)
 	}
 	orders := l.keptOrders(stop)
 	for _, o := range orders {

@@ -66,6 +66,7 @@ type Lane struct {
 	suspects  map[string]*suspect  // orders that should have moved
 	handed    map[string]time.Time // errands that this process handed over
 	armed     bool
+	gttsRead  time.Time // when the last good list of triggers began
 	checked   time.Time // when the positions were last held against the book
 	listing   bool      // the arming is a first one: what is open is listed
 	startTold bool      // that this process began

@@ -30,10 +30,12 @@ func (l *Lane) hold(s *slot) string {
 		}
 	}
 	switch {
+	case s.Key.Product == "MIS" || s.Key.Product == "CO":
+		return holdDay
+	case s.Hold == holdGTT && !gttProduct(s.Key.Product):
+		return holdUntilFlat
 	case s.Hold != "":
 		return s.Hold
-	case s.Key.Product == "MIS":
-		return holdDay
 	default:
 		return holdUntilFlat
 	}
@@ -131,6 +133,9 @@ func (l *Lane) toMorning(s *slot, o overnight) {
 		l.useWish(s, s.Wish)
 	}
 	s.Share, s.Most = o.share, o.most
+	if s.GTT != nil {
+		s.GTT.Off = "" // tried again
+	}
 	s.Wish, s.Orders, s.Blocked, s.Refused, s.Replaced, s.Fills = nil, nil, "", nil, nil, nil
 	s.Reread, s.Lapsed, s.Morning, s.Doubt, s.After, s.First = time.Time{}, time.Time{}, true, "", "", true
 }
@@ -376,6 +381,11 @@ const openedFor = time.Second
 // whether its trigger still makes sense: a split or bonus over night would make it sell at once.
 func (l *Lane) waitsForMorning(s *slot) bool {
 	if !s.Morning {
+		return false
+	}
+	if s.GTT != nil && s.GTT.ID != "" || l.legOf(s) { // the broker kept it over the night
+		s.Morning = false
+		l.touchSlot(s)
 		return false
 	}
 	if !l.o.Assume && !l.o.Hours.IsOpen(s.Key.Exchange, l.meta.Now.Add(-openedFor)) {

@@ -217,13 +217,14 @@ func (l *Lane) bare(g *order.Group) int64 {
 	if !wanted {
 		return g.Open() - g.Covered()
 	}
+	gtt := l.gttCovers(g)
 	protected := int64(0)
 	for _, c := range g.Live {
 		if c.Role != order.RoleTarget {
 			protected += c.Quantity
 		}
 	}
-	return max(0, g.Open()-protected)
+	return max(0, g.Open()-protected-gtt)
 }
 
 func bareCause(g *order.Group) string {

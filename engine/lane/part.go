@@ -100,6 +100,11 @@ func (l *Lane) shares(s *slot) (shares []partShare, own int64) {
 		}
 		need -= min(need, p.take)
 		p.room = l.roomOf(s, &p) - byOwn
+		for _, other := range l.slotsAt(g.Key) { // a trigger may still sell what it gives up
+			if other.Group == g.ID && other.GTT != nil {
+				p.room = min(p.room, g.Open()-l.gttStanding(other)-byOwn)
+			}
+		}
 		shares = append(shares, p)
 	}
 	return shares, own

@@ -44,6 +44,10 @@ func (l *Lane) wantReads() {
 		l.asked["positions"] = now
 		l.batch.Reads.Positions, l.batch.Reads.Holdings = true, !l.book.OvernightKnown()
 	}
+	if at := l.nextGTTs(); !at.IsZero() && !now.Before(at) {
+		l.asked["gtts"] = now
+		l.batch.Reads.GTTs = true
+	}
 	for _, id := range l.tradesWanted() {
 		if at := l.asked["trades again "+id]; !now.Before(at) {
 			l.asked["trades "+id] = now
@@ -283,6 +287,7 @@ func (l *Lane) wake() time.Time {
 		sooner(l.nextRead())
 	}
 	sooner(l.nextPositions())
+	sooner(l.nextGTTs())
 	for _, id := range l.tradesWanted() {
 		sooner(l.asked["trades again "+id])
 	}

@@ -101,6 +101,11 @@ func (l *Lane) takeOutcome(out *Outcome) {
 		if out.OrderID != "" {
 			r.OrderID = out.OrderID
 		}
+		if r.Call.Method.GTT() {
+			l.gttTaken(r)
+			l.sent(r)
+			return
+		}
 		l.set(r, actions.Accepted, "")
 		l.noteOrderID(r)
 		if o, ok := l.book.Order(r.OrderID); ok {
@@ -115,6 +120,8 @@ func (l *Lane) takeOutcome(out *Outcome) {
 		l.set(r, actions.Unknown, "")
 	case class.Waits():
 		l.postpone(r, class)
+	case r.Call.Method.GTT():
+		l.gttRefused(r, out.Err)
 	case class == actions.ClassProcessing, class == actions.ClassNotFound && r.Call.Method != actions.Place:
 		l.reread(r)
 	default:

@@ -91,7 +91,7 @@ func (l *Lane) deriveSlot(s *slot) bool {
 
 // resting says whether a slot has nothing to do until its place changes: nothing open, live or under way.
 func (l *Lane) resting(s *slot) bool {
-	if l.held(s) || s.Morning || !s.Lapsed.IsZero() || s.Wish != nil || s.Kind == actions.SlotExit && s.Active || len(l.slotRequests(s)) > 0 || !l.o.Assume && l.liveQuantity(s) > 0 {
+	if l.held(s) || s.Morning || s.GTT != nil && s.GTT.ID != "" || !s.Lapsed.IsZero() || s.Wish != nil || s.Kind == actions.SlotExit && s.Active || len(l.slotRequests(s)) > 0 || !l.o.Assume && l.liveQuantity(s) > 0 {
 		return false
 	}
 	if a := l.actions[s.Owner]; a != nil && !a.State.Final() {
@@ -240,6 +240,8 @@ func (l *Lane) slotState(s *slot, a *actions.Action) (actions.State, string) {
 		return actions.Skipped, s.Doubt
 	case s.Morning:
 		return actions.Waiting, actions.WhySlot
+	case s.GTT != nil && s.GTT.ID != "" || l.legOf(s):
+		return actions.Done, ""
 	case l.held(s): // what it wants is derived again from a reading that is owed
 		return actions.Waiting, actions.WhySlot
 	case s.Kind == actions.SlotTarget && !l.stopReady(s):

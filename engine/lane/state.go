@@ -62,6 +62,8 @@ type slot struct {
 	IfUnfilled string      `json:"if_unfilled,omitempty"` // "" is reprice
 	Person     bool        `json:"person,omitempty"`      // a person moved it: the price stays theirs
 	Hold       string      `json:"hold,omitempty"`        // what follows at the close; "" is the product's own: day for MIS, else until_flat
+	GTT        *trigger    `json:"gtt,omitempty"`         // of a stop that is held at the broker
+	GTTAsked   time.Time   `json:"gtt_asked,omitzero"`    // when its last change ended: only a later list tells
 	After      string      `json:"after,omitempty"`       // of a group that was converted: the slot that it had, whose orders end first
 	Morning    bool        `json:"morning,omitempty"`     // it comes from an earlier day and waits for the market to open
 	Lapsed     time.Time   `json:"lapsed,omitzero"`       // when the session's end took its order away, until that is told
@@ -133,6 +135,7 @@ type slotOrder struct {
 	Repriced  time.Time      `json:"repriced,omitzero"`
 	Reprices  int            `json:"reprices,omitempty"` // how often it was priced again because it did not fill
 	Unfilled  bool           `json:"unfilled,omitempty"` // that was told
+	FromGTT   bool           `json:"from_gtt,omitempty"` // a trigger placed it
 	Planned   bool           `json:"planned,omitempty"`  // its last change never left: it waits for no fill
 }
 

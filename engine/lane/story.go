@@ -188,7 +188,7 @@ func (l *Lane) View() View {
 		for _, g := range h.Groups {
 			if g.Open() > 0 {
 				entry, _ := g.EntryPrice()
-				v.Groups = append(v.Groups, GroupView{Account: l.o.Account, ID: g.ID, Key: k, Side: g.Side(), Open: g.Open(), Covered: g.Covered(), Entry: entry})
+				v.Groups = append(v.Groups, GroupView{Account: l.o.Account, ID: g.ID, Key: k, Side: g.Side(), Open: g.Open(), Covered: min(g.Open(), g.Covered()+l.gttCovers(g)), Entry: entry})
 			}
 		}
 	}

@@ -348,6 +348,8 @@ func (r *replay) input(l *lane.Lane, in *journal.Input, rows *[]order.Update) (x
 		decode(&x.Trades)
 	case journal.InputPositions:
 		decode(&x.Positions)
+	case journal.InputGTTs:
+		decode(&x.GTTs)
 	case journal.InputPrices:
 		decode(&x.Prices)
 	case journal.InputOutcome:
