@@ -6,7 +6,7 @@ import (
 )
 
 // Tally counts what a month came to, from the exchange's book alone: whoever acts on the updates is judged by the same
-// rule, Backstop or a script.
+// rule, Backstop or a script. Too much counts once it has lasted for over half a minute that no fault explains.
 type Tally struct {
 	Entries   int           // orders of people that filled
 	Orders    int           // that the program placed
@@ -22,7 +22,7 @@ type Tally struct {
 	Explained time.Duration // what of Uncovered lay within what faults explain
 }
 
-// overLong is for how long too much may be live.
+// overLong is for how long too much may be live, or stand the other way, beyond what a fault explains.
 const overLong = 30 * time.Second
 
 // tally follows the places of a month.
@@ -60,7 +60,7 @@ func (t *tally) follow(w *world) {
 		covered := min(p.open, p.others+p.exits+max(p.stops, p.targets))
 		if from := t.turned[k]; from.sign*p.net <= 0 {
 			delete(t.turned, k)
-		} else if w.now.Sub(from.since) > overLong {
+		} else if w.beyond(from.since, w.watch.excess) > overLong {
 			delete(t.turned, k)
 			t.Reversed++
 			w.log("TALLY %v: an exit opened %d the other way", k, p.net)
@@ -83,7 +83,7 @@ func (t *tally) follow(w *world) {
 			t.byOrder[k] = false
 		} else if from, ok := t.over[k]; !ok {
 			t.over[k] = w.now
-		} else if !from.IsZero() && w.now.Sub(from) > overLong {
+		} else if !from.IsZero() && w.beyond(from, w.watch.excess) > overLong {
 			t.over[k] = time.Time{} // counted
 			w.log("TALLY %v: more is live than open: %+v", k, p)
 			if t.byOrder[k] {
