@@ -183,7 +183,7 @@ func (l *Lane) takePositions(p *Positions) {
 		l.noteError(p.Err)
 		wait := 2 * time.Second
 		if l.meta.Dead {
-			wait = time.Minute // a session that lives again brings them at once
+			wait = readsDead
 		}
 		l.asked["positions again"] = l.meta.Now.Add(wait)
 		return

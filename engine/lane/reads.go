@@ -23,6 +23,7 @@ const (
 	readsMinute = 20
 	readSlow    = 3 * time.Second
 	readsLater  = 10 * time.Second // what lasts is looked at so often
+	readsDead   = 15 * time.Minute // without a session: one that lives again brings a reading at once, and the schedule goes on
 	readRetries = 5                // a reading that failed is tried again so often; then it is left to the next schedule
 )
 
@@ -127,6 +128,9 @@ func (l *Lane) paced(due time.Time, gap time.Duration) time.Time {
 	}
 	if l.failures > 0 {
 		gap = min(readGap<<min(l.failures, 4), readsLater)
+	}
+	if l.meta.Dead && !l.readNow {
+		gap = readsDead
 	}
 	if at := l.readBegan.Add(gap); at.After(due) {
 		return at
