@@ -288,7 +288,7 @@ func TestADeadSessionHoldsBackRequestsAndNothingElse(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	d.control("account", map[string]string{"user": "AB1234", "api_key": "paper_key", "api_secret": plantedSecret, "url": "http://" + d.publicAt + "/postback"})
-	d.env = append(d.env, "TELEGRAM_BOT_TOKEN=1:paper", "TELEGRAM_CHAT_ID=1", "TELEGRAM_BASE_URL=http://"+d.paperAt+"/telegram")
+	d.env = append(d.env, "BACKSTOP_RECONCILE=@every 5s", "TELEGRAM_BOT_TOKEN=1:paper", "TELEGRAM_CHAT_ID=1", "TELEGRAM_BASE_URL=http://"+d.paperAt+"/telegram")
 	rules := strings.Replace(hostileRules, "alerts: none\n", "", 1) + "      - telegram: \"Stop behind ${order.tradingsymbol}\"\n  - name: tell\n    on: fill\n    then:\n      - telegram: \"Filled ${order.tradingsymbol}\"\n"
 	if err := os.WriteFile(filepath.Join(d.dir, "rules.yaml"), []byte(rules), 0o600); err != nil {
 		t.Fatal(err)

@@ -240,7 +240,7 @@ func (m *morning) unready(a *account) []string {
 		why = append(why, "session dead: there is no Kite session")
 	}
 	for _, c := range m.server.engine.Ready().Checks {
-		if c.Account == a.user && !c.OK {
+		if (c.Account == a.user || c.Account == "") && !c.OK {
 			why = append(why, c.Name+" "+c.Text)
 		}
 	}

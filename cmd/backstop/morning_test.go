@@ -80,7 +80,7 @@ func TestTheMorningSendsTheLinkAndSaysWhetherArmed(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	clock := clockOfDay{t, filepath.Join(d.dir, "clock")}
-	d.env = append(d.env, "BACKSTOP_TEST_CLOCK="+clock.file, "BACKSTOP_LOGIN_AT=08:30", "TELEGRAM_BOT_TOKEN=1:paper", "TELEGRAM_CHAT_ID=1",
+	d.env = append(d.env, "BACKSTOP_TEST_CLOCK="+clock.file, "BACKSTOP_LOGIN_AT=08:30", "BACKSTOP_RECONCILE=@every 5s", "TELEGRAM_BOT_TOKEN=1:paper", "TELEGRAM_CHAT_ID=1",
 		"TELEGRAM_BASE_URL=http://"+d.paperAt+"/telegram")
 
 	// 08:30 on a trading day, and no session: the link. A process that dies right behind it tells it no second time.
@@ -189,7 +189,7 @@ func TestAtTenPastNineARefusedAddressIsNotArmed(t *testing.T) {
 	d := newDesk(t)
 	d.env = append(d.env, "BACKSTOP_LOGIN_AT=08:30", "TELEGRAM_BOT_TOKEN=1:paper", "TELEGRAM_CHAT_ID=1", "TELEGRAM_BASE_URL=http://"+d.paperAt+"/telegram",
 		"KITE_ACCESS_TOKEN=paper_token", "BACKSTOP_TEST_CLOCK="+filepath.Join(d.dir, "clock"))
-	clockOfDay{t, filepath.Join(d.dir, "clock")}.set(1, "09:09:50")
+	clockOfDay{t, filepath.Join(d.dir, "clock")}.set(1, "09:09:45")
 	d.control("faults", map[string]string{"faults": "address_refused"})
 	spawned(t, d.dir, d.env, "serve", "--mode", "live")
 	d.told(1, "NOT ARMED (AB1234): address AB1234: Kite said: No IPs configured for this app. Add allowed IPs on the Kite developer console (add this machine's public address")
