@@ -166,8 +166,11 @@ func (p *program) printAccount(a *accountStatus) {
 	}
 	words = append(words, plural(a.Orders, "order"), a.waitingText(), fmt.Sprintf("%d unknown", a.Unknown))
 	if a.Missed.Updates > 0 {
-		words = append(words, fmt.Sprintf("%s today that no push told (the order book did, at most %s later)", plural(a.Missed.Updates, "update"),
-			time.Duration(a.Missed.Longest*float64(time.Second)).Round(time.Second)))
+		late := ""
+		if d := time.Duration(a.Missed.Longest * float64(time.Second)).Round(time.Second); d > 0 {
+			late = fmt.Sprintf(", at most %s later", d)
+		}
+		words = append(words, plural(a.Missed.Updates, "update")+" today that no push told (the order book did"+late+")")
 	}
 	if a.Missed.ByStream > 0 {
 		words = append(words, plural(a.Missed.ByStream, "order")+" that the stream told and no postback")
