@@ -1,6 +1,7 @@
 package lane_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,8 +11,12 @@ import (
 	"pgregory.net/rapid"
 
 	"backstop/actions"
+	"backstop/engine/journal"
+	"backstop/engine/journal/memory"
 	"backstop/engine/lane"
 	"backstop/engine/order"
+	"backstop/engine/replay"
+	"backstop/rules"
 )
 
 const copyRule = `
@@ -276,4 +281,81 @@ func TestInvariant2AnErrandIsDoneOnceAcrossCrashes(t *testing.T) {
 			rt.Fatalf("%d placed, %d live, told %q, hers told %q", placed, live, told, hers.tells)
 		}
 	})
+}
+
+// journalled are two desks whose every step is kept.
+func journalled(t *testing.T) (mine, hers *desk, store *memory.Store) {
+	store = memory.New()
+	mine, hers = desks(t, copyRule)
+	for _, d := range []*desk{mine, hers} {
+		d.store, d.snap = store, &journal.Snapshot{}
+		d.start()
+		d.arm()
+		d.now = d.now.Add(time.Second)
+	}
+	mine.opened("E1", filled(75))
+	carry(mine, hers)
+	hers.accept(hers.take(actions.Place), "H1")
+	carry(mine, hers)
+	return mine, hers, store
+}
+
+func replayed(t *testing.T, store *memory.Store, mine *desk, by *rules.Set) (differs []string, all []journal.Commit) {
+	t.Helper()
+	o := replay.Options{Rules: func(string) *rules.Set { return by },
+		Lane: lane.Options{Hours: mine.opts.Hours, Instruments: mine.opts.Instruments, Reasons: mine.opts.Reasons},
+		Decode: func(in *journal.Input) (u order.Update, err error) {
+			err = json.Unmarshal(in.Doc, &u)
+			u.Raw = in.Doc
+			return u, err
+		}}
+	if err := store.ReadRows(t.Context(), func(read journal.Read) error {
+		return replay.Run(t.Context(), read, o, func(s replay.Step) error {
+			for _, d := range s.Differs {
+				differs = append(differs, fmt.Sprintf("step %d of %s: %+v", s.Seq, s.Account, d))
+			}
+			all = append(all, s.Batch.Commit)
+			return nil
+		})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return differs, all
+}
+
+func TestInvariant8ErrandsAreReplayedByteForByte(t *testing.T) {
+	mine, _, store := journalled(t)
+	if differs, _ := replayed(t, store, mine, mine.opts.Rules); len(differs) > 0 {
+		t.Errorf("%d differ: %v", len(differs), differs[:min(len(differs), 5)])
+	}
+}
+
+func TestAReplayAsksWhatOtherRulesAskAndNothingElse(t *testing.T) {
+	mine, _, store := journalled(t)
+	asks := func(source string) (placed []actions.Params) {
+		set, problems := rules.Parse("rules.yaml", []byte(source), rules.Options{Specs: actions.Builtin(), Channels: []string{"telegram"}})
+		if errs := problems.Errors(); len(errs) > 0 {
+			t.Fatal(errs)
+		}
+		_, all := replayed(t, store, mine, set)
+		seen := map[string]bool{}
+		for _, c := range all {
+			for _, r := range c.Requests {
+				if r.Account == "CD5678" && r.Call.Method == actions.Place && !seen[r.ID] {
+					seen[r.ID] = true
+					placed = append(placed, r.Call.Params)
+				}
+			}
+		}
+		return placed
+	}
+	if p := asks(strings.Replace(copyRule, "name: copy", "name: copied", 1)); len(p) != 1 || p[0].Quantity != 75 {
+		t.Errorf("another rule asks for %+v", p)
+	}
+	if p := asks(strings.Replace(copyRule, "100.02", "90", 1)); len(p) != 1 || p[0].Price != 90*order.Rupee {
+		t.Errorf("another price asks for %+v", p)
+	}
+	if p := asks(strings.Replace(copyRule, "    on: fill", "    enabled: false\n    on: fill", 1)); len(p) != 0 {
+		t.Errorf("a rule that is off asks for %+v", p)
+	}
 }

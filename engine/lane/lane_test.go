@@ -10,6 +10,7 @@ import (
 
 	"backstop/actions"
 	"backstop/engine/journal"
+	"backstop/engine/journal/memory"
 	"backstop/engine/lane"
 	"backstop/engine/market"
 	"backstop/engine/order"
@@ -50,6 +51,7 @@ type desk struct {
 	rows  map[string]journal.Event
 	mute  bool // messages reach nobody
 
+	store   *memory.Store // that gets each commit too; nil: none
 	errands []lane.Errand // for other accounts
 	ends    []lane.ErrandEnd
 }
@@ -132,6 +134,11 @@ func (d *desk) step(in ...lane.Input) lane.Batch {
 }
 
 func (d *desk) commit(c journal.Commit) {
+	if d.store != nil && !c.Empty() {
+		if err := d.store.Commit(d.t.Context(), &c); err != nil {
+			d.t.Fatal(err)
+		}
+	}
 	for _, e := range c.Events {
 		d.rows[e.ID] = e
 	}
