@@ -38,10 +38,9 @@ func (l *Lane) nextCheck() time.Time {
 	if l.o.Assume || !l.armed || l.meta.Dead {
 		return time.Time{}
 	}
-	open := false
-	for _, k := range l.book.Keys() {
-		h := l.book.Holding(order.Confirmed, k)
-		open = open || l.o.Hours.IsOpen(k.Exchange, l.meta.Now) && (h.Carried && traded(h) || len(l.book.At(k)) > 0 && (h.Position != 0 || len(h.Groups) > 0))
+	open := len(l.meta.Differs) > 0
+	for k := range l.watched {
+		open = open || l.o.Hours.IsOpen(k.Exchange, l.meta.Now)
 	}
 	if !open {
 		return time.Time{}

@@ -38,7 +38,9 @@ const (
 )
 
 // gttProducts are those in which Zerodha takes triggers.
-func gttProduct(product string) bool { return product == "NRML" || product == "CNC" || product == "MTF" }
+func gttProduct(product string) bool {
+	return product == "NRML" || product == "CNC" || product == "MTF"
+}
 
 // byGTT says whether a slot's stop is to be a trigger now.
 func (l *Lane) byGTT(s *slot) bool {
@@ -247,8 +249,9 @@ func (l *Lane) nextGTTs() time.Time {
 			due = t
 		}
 	}
-	for _, s := range l.slots {
-		if s.Kind != actions.SlotStop || !l.byGTT(s) && (s.GTT == nil || s.GTT.ID == "") {
+	for id := range l.gtts {
+		s := l.slots[id]
+		if !l.byGTT(s) && (s.GTT == nil || s.GTT.ID == "") {
 			continue
 		}
 		switch {
@@ -301,16 +304,13 @@ func (l *Lane) takeGTTs(in *GTTs) {
 	for i := range in.Rows {
 		byID[in.Rows[i].ID] = &in.Rows[i]
 	}
-	for _, s := range l.slots {
-		if s.GTT != nil && s.GTT.ID != "" {
+	for id := range l.gtts {
+		if s := l.slots[id]; s.GTT != nil && s.GTT.ID != "" {
 			owned[s.GTT.ID] = true
 		}
 	}
-	for _, id := range sortedKeys(l.slots) {
+	for _, id := range sortedKeys(l.gtts) {
 		s := l.slots[id]
-		if s.Kind != actions.SlotStop || s.GTT == nil && l.hold(s) != holdGTT {
-			continue
-		}
 		l.settleGTT(s, in, byID, owned)
 		if s.GTT != nil && s.GTT.ID != "" {
 			l.observeGTT(s, byID[s.GTT.ID], in.Began)
@@ -499,7 +499,7 @@ func (l *Lane) deleteDoubles(rows []actions.GTTRow, owned map[string]bool) {
 		if row.Status != "active" || owned[row.ID] || !ok {
 			continue
 		}
-		for _, id := range sortedKeys(l.slots) {
+		for _, id := range sortedKeys(l.gtts) {
 			s := l.slots[id]
 			if s.GTT == nil || s.GTT.ID == "" || !sameGTT(p, s.GTT.Has) {
 				continue

@@ -66,13 +66,15 @@ type Lane struct {
 	suspects  map[string]*suspect  // orders that should have moved
 	handed    map[string]time.Time // errands that this process handed over
 	armed     bool
-	gttsRead  time.Time // when the last good list of triggers began
-	checked   time.Time // when the positions were last held against the book
-	listing   bool      // the arming is a first one: what is open is listed
-	startTold bool      // that this process began
-	nights    bool      // positions were read: the overnight quantities are not assumed
-	reading   bool      // a book reading is under way
-	readBegan time.Time // when the last one was asked for, good or not
+	gtts      map[string]bool // slots that a trigger is or may be kept for
+	lapsing   map[string]bool // slots whose order the session's end took away, until that is told
+	gttsRead  time.Time       // when the last good list of triggers began
+	checked   time.Time       // when the positions were last held against the book
+	listing   bool            // the arming is a first one: what is open is listed
+	startTold bool            // that this process began
+	nights    bool            // positions were read: the overnight quantities are not assumed
+	reading   bool            // a book reading is under way
+	readBegan time.Time       // when the last one was asked for, good or not
 	readTimes []time.Time
 	failures  int                  // book readings in a row that failed
 	partial   int                  // and that lacked orders which they had shown before
@@ -108,7 +110,7 @@ func New(o Options, snap *journal.Snapshot, now time.Time) (*Lane, error) {
 		fired: map[string]time.Time{}, dirty: newDirty(), asked: map[string]time.Time{}, links: map[string]string{}, flats: map[string]bool{}, recorded: map[string]bool{},
 		open: map[string]bool{}, ahead: map[string]bool{}, untold: map[string]order.Told{}, cancelled: map[string]bool{}, hot: map[order.Key]bool{}, lasting: map[order.Key]time.Time{}, surpluses: map[order.Key]bool{}, waits: map[string]bool{}, unheard: map[string]unheard{}, unposted: map[string]time.Time{}, suspects: map[string]*suspect{},
 		awake: map[string]bool{}, byPlace: map[order.Key][]string{}, strays: map[order.Key][]string{}, memory: map[string]any{}, clocks: map[string]*clock{}, freeze: map[string]int64{}, pastIDs: map[string]bool{}, loose: map[string]bool{}}
-	l.texts = map[string]bool{}
+	l.texts, l.gtts, l.lapsing = map[string]bool{}, map[string]bool{}, map[string]bool{}
 	l.multipliers = map[string]int64{}
 	l.errands, l.taken, l.handed = map[string]*asked{}, map[string]*taken{}, map[string]time.Time{}
 	l.ticked, l.watched, l.watchNews = map[string]time.Time{}, map[order.Key]bool{}, true
@@ -151,6 +153,8 @@ func (l *Lane) dropDryRun() {
 		l.dirty.slots[id] = true
 	}
 	l.byPlace, l.awake = map[order.Key][]string{}, map[string]bool{}
+	clear(l.gtts)
+	clear(l.lapsing)
 	for _, id := range sortedKeys(l.runs) {
 		delete(l.runs, id)
 		l.dirty.runs[id] = true
@@ -310,6 +314,8 @@ func (l *Lane) endDay() {
 	}
 	over := l.heldOver()
 	l.awake, l.byPlace = map[string]bool{}, map[order.Key][]string{}
+	clear(l.gtts)
+	clear(l.lapsing)
 	for _, id := range sortedKeys(l.slots) {
 		s := l.slots[id]
 		l.dirty.slots[id] = true
@@ -319,6 +325,7 @@ func (l *Lane) endDay() {
 			continue
 		}
 		l.toMorning(s, o)
+		l.noteSlot(s)
 		l.byPlace[s.Key] = append(l.byPlace[s.Key], id)
 		l.awake[id] = true
 	}
@@ -393,6 +400,17 @@ func (l *Lane) addSlot(s *slot) {
 func (l *Lane) touchSlot(s *slot) {
 	l.dirty.slots[s.ID] = true
 	l.awake[s.ID] = true
+	l.noteSlot(s)
+}
+
+// noteSlot puts a slot into the indexes of what is looked at by time alone.
+func (l *Lane) noteSlot(s *slot) {
+	if s.Kind == actions.SlotStop && (s.Hold == holdGTT || s.GTT != nil) {
+		l.gtts[s.ID] = true
+	}
+	if !s.Lapsed.IsZero() {
+		l.lapsing[s.ID] = true
+	}
 }
 
 // pruneRequests forgets, once a day, the requests of the days before: the store keeps them, and a start reads none of

@@ -143,17 +143,15 @@ const lapsedFor = 10 * time.Second
 func (l *Lane) observeLapsed() {
 	var again, over []string
 	told := false
-	for _, id := range sortedKeys(l.slots) {
+	for id := range l.lapsing {
 		told = told || !l.slots[id].Lapsed.IsZero() && !l.meta.Now.Before(l.slots[id].Lapsed.Add(lapsedFor))
 	}
 	if !told {
 		return
 	}
-	for _, id := range sortedKeys(l.slots) {
+	for _, id := range sortedKeys(l.lapsing) {
 		s := l.slots[id]
-		if s.Lapsed.IsZero() {
-			continue
-		}
+		delete(l.lapsing, id)
 		s.Lapsed = time.Time{}
 		l.touchSlot(s)
 		g := l.group(order.Confirmed, s.Key, s.Group)
@@ -189,6 +187,7 @@ func (l *Lane) lostOrder(s *slot, o *order.Order) {
 	case l.o.Assume:
 	case ended != "":
 		s.Left, s.Lapsed = ended, now
+		l.touchSlot(s)
 		return
 	case row.StatusMessage == "" && !s.Replace:
 		s.Left = actions.WhyPerson

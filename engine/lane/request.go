@@ -383,8 +383,10 @@ func (l *Lane) refuteRuns(orderID string, key order.Key) {
 		if s.Wish != nil {
 			continue
 		}
-		if !s.Active && len(s.Orders) == 0 { // opened for what never was
+		if !s.Active && len(s.Orders) == 0 && s.GTT == nil { // opened for what never was
 			delete(l.slots, id)
+			delete(l.gtts, id)
+			delete(l.lapsing, id)
 			delete(l.awake, id)
 			l.byPlace[s.Key] = slices.DeleteFunc(l.byPlace[s.Key], func(x string) bool { return x == id })
 		}

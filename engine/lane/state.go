@@ -269,6 +269,7 @@ func (l *Lane) restoreDoc(d journal.Doc) error {
 		l.slots[s.ID] = s
 		l.byPlace[s.Key] = append(l.byPlace[s.Key], s.ID)
 		l.awake[s.ID] = true
+		l.noteSlot(s)
 	case docRun:
 		r := &run{}
 		l.runs[d.ID] = r
