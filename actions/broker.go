@@ -55,8 +55,8 @@ type Params struct {
 	IcebergQuantity  int64       `json:"iceberg_quantity,omitempty"`  // of one leg
 	MarketProtection float64     `json:"market_protection,omitempty"` // -1: automatic, mandatory on MARKET and SL-M (kite-facts 3.7)
 	Tag              string      `json:"tag,omitempty"`
-	TargetPrice      order.Price `json:"target_price,omitempty"` // of a GTT with two legs: where the target lies; trigger_price and price are the stop's
-	LastPrice        order.Price `json:"last_price,omitempty"`   // of a GTT: on which side of it the market is
+	TargetPrice      order.Price `json:"target_price,omitempty"`    // of a GTT with two legs: where the target lies; trigger_price and price are the stop's
+	LastPrice        order.Price `json:"last_price,omitempty"`      // of a GTT: on which side of it the market is
 	ParentOrderID    string      `json:"parent_order_id,omitempty"` // on the cancel of a cover order's leg
 }
 

@@ -149,7 +149,7 @@ func (r *reads) readTrades(l *life, id string) lane.Input {
 }
 
 // readPositions reads the positions, and where it is asked for the holdings: one answer without the other would tell too
-// little, so that both fail together.
+// little, so that both fail together, save where the account may not read holdings.
 func (r *reads) readPositions(l *life, whole bool) lane.Input {
 	p := &lane.Positions{Whole: whole}
 	err := r.pacer.wait(l.ctx, r.now, departRead)
@@ -158,14 +158,22 @@ func (r *reads) readPositions(l *life, whole bool) lane.Input {
 		p.Rows, err = call(l.ctx, readTimeout, r.broker.Positions)
 	}
 	if err == nil && whole {
-		if err = r.pacer.wait(l.ctx, r.now, departRead); err == nil {
-			p.Holdings, err = call(l.ctx, readTimeout, r.broker.Holdings)
+		p.Holdings, err = r.readHoldings(l)
+		if e := asError(err, "holdings", actions.ClassDown); e != nil && e.Class == actions.ClassPermission {
+			p.Whole, err = false, nil // not today and not tomorrow
 		}
 	}
 	if err != nil {
 		p.Rows, p.Holdings, p.Err = nil, nil, asError(err, "positions", actions.ClassDown)
 	}
 	return lane.Input{Positions: p}
+}
+
+func (r *reads) readHoldings(l *life) ([]actions.HoldingRow, error) {
+	if err := r.pacer.wait(l.ctx, r.now, departRead); err != nil {
+		return nil, err
+	}
+	return call(l.ctx, readTimeout, r.broker.Holdings)
 }
 
 func (r *reads) readGTTs(l *life) lane.Input {

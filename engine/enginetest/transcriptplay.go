@@ -42,6 +42,7 @@ type player struct {
 type reads struct {
 	how     string // good, short, empty, failing, off
 	without []string
+	gtts    string // failing: the list of GTTs does
 }
 
 // took is how long a call takes in stories.
@@ -165,7 +166,11 @@ func (p *player) serve() error {
 	case p.want.GTTs:
 		p.want.GTTs = false
 		in := &lane.GTTs{Began: p.now}
-		in.Rows, in.Err = p.broker.GTTs(ctx)
+		if in.Rows, in.Err = p.broker.GTTs(ctx); p.reads.gtts == "failing" {
+			in.Rows, in.Err = nil, &actions.Error{Class: actions.ClassDown, Op: "gtts", Message: "Kite answered 503 Service Unavailable"}
+			p.say(p.now, "the list of GTTs can't be read")
+			return p.turn(lane.Input{GTTs: in})
+		}
 		p.now = p.now.Add(took)
 		list := ""
 		for _, row := range in.Rows {

@@ -254,7 +254,7 @@ func (p *player) followUpdate(w words, _ []string) error {
 // followReads says how the broker answers readings from here on: good; short, without the orders named or without
 // any; empty; failing; off: no answer comes.
 func (p *player) followReads(w words, _ []string) error {
-	p.reads = reads{how: w.first()}
+	p.reads = reads{how: w.first(), gtts: w.keys["gtts"]}
 	if list := w.keys["without"]; list != "" {
 		p.reads.without = strings.Split(list, ",")
 	}

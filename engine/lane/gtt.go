@@ -115,6 +115,9 @@ func (l *Lane) gttSteps(s *slot) (steps []step, kept bool) {
 	switch {
 	case want == 0 && id == "":
 		return nil, false
+	case id == "" && !l.gttsKnown(s) && l.listFails(s, g):
+		l.gttOff(s, "the list of GTTs can't be read")
+		return nil, false
 	case !l.gttsKnown(s) || l.gttMet(s) && !l.exiting(s.Key, s.Group): // the list says first what has become of it
 		return nil, true
 	case want == 0:
@@ -155,6 +158,15 @@ func (l *Lane) gttFlying(s *slot) bool {
 // placed before is found there in place of being placed again.
 func (l *Lane) gttsKnown(s *slot) bool {
 	return l.o.Assume || l.o.Mode == DryRun || !l.gttsRead.Before(l.started) && !l.gttsRead.Before(s.GTTAsked)
+}
+
+// listFor is how long a position stands bare for a list that can't be read, before a plain stop covers it.
+const listFor = 30 * time.Second
+
+// listFails says whether nothing was ever asked for the slot and its group has stood bare for long.
+func (l *Lane) listFails(s *slot, g *order.Group) bool {
+	t, bare := l.told[bareCause(g)]
+	return bare && (s.GTT == nil || s.GTT.Count == 0) && l.meta.Now.Sub(t.Since) >= listFor
 }
 
 // gttStanding is what a slot's trigger may still sell or buy.
@@ -285,6 +297,25 @@ func (l *Lane) gttMet(s *slot) bool {
 		}
 	}
 	return false
+}
+
+// legMet is the role of an order that is in everything what a leg of one of our triggers would place, before the list has
+// said that it did.
+func (l *Lane) legMet(o *order.Order) order.Role {
+	row := o.Row()
+	for _, id := range l.byPlace[o.Key()] {
+		s := l.slots[id]
+		if o.Link != nil || s.GTT == nil || s.GTT.ID == "" || row.OrderType != "LIMIT" || row.TransactionType != s.GTT.Has.TransactionType || row.Quantity != s.GTT.Has.Quantity {
+			continue
+		}
+		switch row.Price {
+		case s.GTT.Has.Price:
+			return order.RoleStopLoss
+		case s.GTT.Has.TargetPrice:
+			return order.RoleTarget
+		}
+	}
+	return order.RoleUnknown
 }
 
 // takeGTTs learns what the broker keeps: what became of changes, what triggered, what somebody else did.

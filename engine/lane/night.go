@@ -259,6 +259,15 @@ func (l *Lane) carriedIn(p *Positions) []order.Overnight {
 		}
 		at[row.Key] = o
 	}
+	if !p.Whole && !l.o.Assume { // nobody told what of delivery there is: what stood stands
+		for _, s := range l.meta.Stood {
+			if s.Product == "CNC" || s.Product == "MTF" {
+				o := at[s.Key]
+				o.Quantity = l.stoodAt(s.Key)
+				at[s.Key] = o
+			}
+		}
+	}
 	var rows []order.Overnight
 	for k, o := range at {
 		o.Key = k

@@ -243,7 +243,7 @@ func (l *Lane) placedAs(o *order.Order) order.Role {
 			}
 		}
 	}
-	return order.RoleUnknown
+	return l.legMet(o)
 }
 
 // observeBare tells an open quantity larger than its live exits, for as long as unprotected_after, whether or

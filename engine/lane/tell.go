@@ -165,6 +165,9 @@ func (l *Lane) slotNext(s *slot) (next, hint string) {
 	if !s.Active {
 		return "a rule took the stop back", "Place a stop in Kite, or exit."
 	}
+	if l.byGTT(s) && !l.gttsKnown(s) {
+		return "the stop waits for Zerodha's list of GTTs", ""
+	}
 	return "the stop waits for the order book", ""
 }
 

@@ -315,3 +315,28 @@ func BenchmarkIsOpen(b *testing.B) {
 		c.IsOpen("MCX", m)
 	}
 }
+
+func TestTheClosingAuctionOfADay(t *testing.T) {
+	at := func(day string) time.Time {
+		m, err := time.ParseInLocation("2006-01-02 15:04", day+" 12:00", order.IST)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	c := Default()
+	for _, k := range []struct{ exchange, day, want string }{
+		{"NSE", "2026-11-25", "15:15"}, {"BSE", "2026-08-03", "15:15"}, {"NSE", "2026-07-31", ""}, {"NFO", "2026-11-25", ""}, {"NSE", "2026-11-28", ""}, {"NSE", "2026-11-08", ""},
+	} {
+		got := ""
+		if a := c.Auction(k.exchange, at(k.day)); !a.IsZero() {
+			got = a.Format("15:04")
+		}
+		if got != k.want {
+			t.Errorf("%s on %s: %q, want %q", k.exchange, k.day, got, k.want)
+		}
+	}
+	if !Always().Auction("NSE", at("2026-11-25")).IsZero() {
+		t.Error("an auction where every moment is trading time")
+	}
+}
