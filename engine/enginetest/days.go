@@ -89,6 +89,17 @@ const (
     then:
       - modify_order: { price: round_tick(order.price * 1.01) }
 `
+	iced = `
+  - name: iced
+    on: flat
+    when: event.cause == "stop_loss" and group.filled_quantity > instrument.lot_size and (state.iced ?? 0) < 20
+    then:
+      - set:
+          iced: (state.iced ?? 0) + 1
+      - place_order: { exchange: "${order.exchange}", tradingsymbol: "${order.tradingsymbol}", transaction_type: "${group.side}", quantity: group.filled_quantity, product: "${order.product}", order_type: LIMIT, price: round_tick(group.entry_price), variety: iceberg, iceberg_legs: 2 }
+    on_error:
+      - telegram: "not iced: ${error.message}"
+`
 	sweep = `
   - name: sweep
     on: { schedule: "*/7 * * * *" }
@@ -131,6 +142,9 @@ const (
 `
 )
 
+// icebergLegs are those of the icebergs that rules place.
+const icebergLegs = 2
+
 // kind is a kind of day: rules, and who acts under them.
 type kind struct {
 	rules  string
@@ -158,6 +172,7 @@ var kinds = []kind{
 	{rules: stop + target + again, wants: Wants{Targets: true, Replace: true}, people: People{Shorts: true}},
 	{rules: stop + target + sweep, wants: Wants{Replace: true}, people: People{Hands: true}},
 	{rules: stop + ownTarget, wants: Wants{Replace: true}, people: People{Hands: true}},
+	{rules: stop + target + iced, wants: Wants{Targets: true, Replace: true}, people: People{Shorts: true}},
 	{rules: stop + target + parts, wants: Wants{Targets: true, Replace: true}},
 	{rules: perFill + parts, wants: Wants{Replace: true}, people: People{Hands: true, Shorts: true}},
 	{rules: leave + parts, people: People{Touch: true}, refuse: true},

@@ -42,13 +42,17 @@ func (w *world) judgeDoubles(book []paper.BookOrder) {
 		if o.Live() {
 			live[o.Tag]++
 		}
-		if seen[o.Tag] == 2 {
+		most := 1
+		if o.Variety == "iceberg" {
+			most = icebergLegs // one after the other
+		}
+		if seen[o.Tag] == most+1 {
 			w.stats.Doubles++
 			if !w.audit.hiddenTags[o.Tag] && w.watch.late.IsZero() {
-				w.broke(name, "tag %s stands on two orders", o.Tag)
+				w.broke(name, "tag %s stands on %d orders", o.Tag, most+1)
 			}
 		}
-		if live[o.Tag] == 2 {
+		if live[o.Tag] == 2 && (o.Variety != "iceberg" || !w.audit.hiddenTags[o.Tag]) { // twins of one that was hidden are known by their third leg
 			w.broke(name, "two live orders have tag %s: the later one was not cancelled", o.Tag)
 		}
 	}

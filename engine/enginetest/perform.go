@@ -42,6 +42,8 @@ func (w *world) perform(r *actions.Request, fault string) (string, *paper.APIErr
 		set("tag", p.Tag)
 		set("validity_ttl", strconv.FormatInt(p.ValidityTTL, 10))
 		set("disclosed_quantity", strconv.FormatInt(p.Disclosed, 10))
+		set("iceberg_legs", strconv.FormatInt(p.IcebergLegs, 10))
+		set("iceberg_quantity", strconv.FormatInt(p.IcebergQuantity, 10))
 		id, e := w.x.PlaceVia(user, apiKey, r.Call.Variety, v)
 		w.watch.kind[id] = p.OrderType
 		return id, e
