@@ -74,11 +74,13 @@ func onItsWay(o paper.BookOrder) bool {
 	return o.Live() && o.Status != "OPEN" && o.Status != "TRIGGER PENDING"
 }
 
-// told notes a message that says that a place is not protected.
+// told notes a message that says that a place is not protected, or that what fills it is a surplus.
 func (v *watcher) told(text string, now time.Time) {
-	if _, rest, ok := strings.Cut(text, "NOT PROTECTED "); ok {
-		symbol, _, _ := strings.Cut(rest, " ")
-		v.said[symbol] = now
+	for _, head := range []string{"NOT PROTECTED ", "OVER EXITED "} {
+		if _, rest, ok := strings.Cut(text, head); ok {
+			symbol, _, _ := strings.Cut(rest, " ")
+			v.said[symbol] = now
+		}
 	}
 }
 
