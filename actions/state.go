@@ -68,6 +68,7 @@ const (
 	WhyBefore     = "an action before it failed"
 	WhyDryRun     = "dry-run"
 	WhyCovered    = "a live stop covers"
+	WhyWinning    = "the trigger lay on the winning side"
 	WhyNone       = "none fits"
 	WhyNeverAsked = "never asked" // of a replay: nobody knows what the broker would have said
 )

@@ -29,7 +29,7 @@ func (l *Lane) wishExit(run *run, at site, rule *rules.Rule, step *rules.Step, a
 		return
 	}
 	if run.Part == "on_error" && !step.IfReads("error.type") && l.winningSide(run) {
-		l.setAction(a, actions.Skipped, "the trigger lay on the winning side")
+		l.setAction(a, actions.Skipped, actions.WhyWinning)
 		l.say("kept "+a.ID, l.winningText(run), sayOnce)
 		return
 	}

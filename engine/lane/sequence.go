@@ -87,7 +87,7 @@ func (l *Lane) afterAction(run *run, rule *rules.Rule, steps []*rules.Step) bool
 	case a.Message != nil: // on its way: what follows may be an exit, and waits for no channel
 	case a.State == actions.Done, a.State == actions.Planned:
 	case a.State == actions.Skipped:
-		if a.Why != actions.WhyCondition && a.Why != actions.WhyFinished && a.Why != actions.WhyCovered && a.Why != actions.WhyNone {
+		if !goesOn(run, a) {
 			l.endRun(run) // the sequence's ground is gone; a newer decision carries its own
 			return true
 		}
@@ -103,6 +103,18 @@ func (l *Lane) afterAction(run *run, rule *rules.Rule, steps []*rules.Step) bool
 	}
 	l.noteStep(run, steps[run.Index], a)
 	return true
+}
+
+// goesOn says whether a sequence goes on behind an action that was skipped. What answers a failure stands on the failure,
+// so a position that is flat already does not end it.
+func goesOn(run *run, a *actions.Action) bool {
+	switch a.Why {
+	case actions.WhyCondition, actions.WhyFinished, actions.WhyCovered, actions.WhyWinning, actions.WhyNone:
+		return true
+	case actions.WhyFlat:
+		return run.Part == "on_error"
+	}
+	return false
 }
 
 // noteStep gives what an action was given and gave to the actions that follow, and goes on. a is nil where no
