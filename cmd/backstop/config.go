@@ -17,7 +17,7 @@ import (
 	"backstop/engine/reconcile"
 )
 
-// setting is one line of interface.md's table. Flag beats environment (with .env, where it sets nothing) beats backstop.yaml beats fallback.
+// setting is one line of the table in docs/settings.md. Flag beats environment (with .env, where it sets nothing) beats backstop.yaml beats fallback.
 type setting struct {
 	key      string // in backstop.yaml
 	env      string // "" where there is none
@@ -30,9 +30,8 @@ type setting struct {
 
 // The modes that are written in settings.
 const (
-	modeDryRun  = "dry-run"
-	modeApprove = "approve"
-	modeLive    = "live"
+	modeDryRun = "dry-run"
+	modeLive   = "live"
 )
 
 // settingTable is every setting.
@@ -40,7 +39,7 @@ var settingTable = []setting{
 	{"rules", "BACKSTOP_RULES", "rules", "rules.yaml", "the rules file", nil, nil},
 	{"data", "BACKSTOP_DATA", "data", "data", "folder of the embedded store", nil, nil},
 	{"store", "BACKSTOP_STORE", "store", "sqlite", "where the journal is kept: sqlite (in the data folder)", nil, nil},
-	{"mode", "BACKSTOP_MODE", "mode", modeDryRun, "dry-run or live", []string{modeDryRun, modeApprove, modeLive}, nil},
+	{"mode", "BACKSTOP_MODE", "mode", modeDryRun, "dry-run or live", []string{modeDryRun, modeLive}, checkMode},
 	{"adopt", "BACKSTOP_ADOPT", "adopt", "new", "orders already in the book at the first arming: new leaves them", []string{"new", "today"}, nil},
 	{"listen", "BACKSTOP_LISTEN", "listen", "127.0.0.1:8787", "address of the public side: postbacks", nil, checkAddress},
 	{"public_url", "BACKSTOP_PUBLIC_URL", "public-url", "", "how Kite and your browser reach the public side, such as https://YOUR.HOST: doctor tries it", nil, checkPublicURL},
@@ -179,11 +178,21 @@ func (s *settings) storeKind() error {
 
 // judge says what is wrong with a value's form.
 func (d setting) judge(text string) error {
-	switch {
-	case d.words != nil && !slices.Contains(d.words, text):
+	if d.check != nil {
+		if err := d.check(text); err != nil {
+			return err
+		}
+	}
+	if d.words != nil && !slices.Contains(d.words, text) {
 		return fmt.Errorf("want %s, not %q", strings.Join(d.words, " or "), text)
-	case d.check != nil:
-		return d.check(text)
+	}
+	return nil
+}
+
+// checkMode refuses by name what this version does not do.
+func checkMode(text string) error {
+	if text == "approve" {
+		return errors.New("approve is not in this version (until then: mode: dry-run shows what would be done)")
 	}
 	return nil
 }

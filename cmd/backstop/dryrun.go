@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -217,6 +219,9 @@ func (p *program) rulesToRun(name string, missingIsError bool, accounts ...strin
 	if err != nil {
 		return nil, err
 	}
+	if missing := missingSecrets(problems.Errors()); missing != "" {
+		return nil, misuse("%s", missing)
+	}
 	for _, problem := range problems.Errors() {
 		p.out.flush()
 		fmt.Fprintln(p.stderr, printableLines(problem.String()))
@@ -228,6 +233,23 @@ func (p *program) rulesToRun(name string, missingIsError bool, accounts ...strin
 		p.out.note("%s: %s (backstop check %s shows them)", name, plural(n, "warning"), name)
 	}
 	return set, nil
+}
+
+// missingSecrets says in one line which variables rules lack that have no other mistake, "" where they have one or none.
+func missingSecrets(errs rules.Problems) string {
+	var names []string
+	for _, e := range errs {
+		if e.Code != "BS703" {
+			return ""
+		}
+		if name, _, _ := strings.Cut(e.Message, " "); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s (%s:%d:%d reads it: write it into .env, or set it)", notSet(names), errs[0].File, errs[0].Line, errs[0].Column)
 }
 
 // readPositions reads a recorded reply of GET /portfolio/positions.

@@ -54,6 +54,9 @@ func journalListCommand(p *program) *cobra.Command {
 			l := journalLists[0]
 			if len(args) > 0 {
 				i := slices.Index(listNames(), args[0])
+				if i < 0 && args[0] == "actions" {
+					return misuse("journal list: actions have a list of their own: backstop actions list")
+				}
 				if i < 0 {
 					return misuse("journal list: no list %q: there are %s", args[0], strings.Join(listNames(), ", "))
 				}

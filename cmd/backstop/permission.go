@@ -11,9 +11,6 @@ import (
 
 // permitted refuses what this version does not do, and gives the accounts of what it does.
 func (s *settings) permitted() ([]account, error) {
-	if s.text("mode") == modeApprove {
-		return nil, misuse("%s: mode: approve is not in this version (until then: mode: dry-run shows what would be done)", s.origin("mode"))
-	}
 	if err := s.storeKind(); err != nil {
 		return nil, err
 	}
@@ -44,16 +41,15 @@ func (s *settings) alerted(set *rules.Set) error {
 
 // calendar is when the exchanges trade.
 func (s *settings) calendar() (*market.Calendar, error) {
+	c := market.Default()
+	if name := s.text("calendar"); name != "" {
+		var err error
+		if c, err = market.Load(name); err != nil {
+			return nil, misuse("%s: %v", s.origin("calendar"), err)
+		}
+	}
 	if s.text("market_hours") == "always" {
 		return market.Always(), nil
-	}
-	name := s.text("calendar")
-	if name == "" {
-		return market.Default(), nil
-	}
-	c, err := market.Load(name)
-	if err != nil {
-		return nil, misuse("%s: %v", s.origin("calendar"), err)
 	}
 	return c, nil
 }

@@ -226,7 +226,7 @@ func checkPostback(body []byte, received time.Time, secrets ...string) (order.Up
 	if probe := probeOf(claim, secrets); probe != nil {
 		return order.Update{}, probe
 	}
-	u, err := kite.DecodePostback(body, received)
+	u, err := kite.DecodeProved(body, received)
 	if err != nil {
 		return order.Update{}, postback.Malformed(err.Error())
 	}

@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"backstop/actions"
+	"backstop/engine/order"
 )
 
 // A refusal is one line of bounded length without anything that acts on a terminal: it stands in logs and answers.
@@ -187,6 +188,14 @@ func TestNumbersAndTextsThatNoOrderHas(t *testing.T) {
 			t.Errorf("%s: %v", bad.more, err)
 		}
 		wantOneLine(t, err)
+		for _, decode := range []func() (order.Update, error){
+			func() (order.Update, error) { return DecodeProved(raw, tested) },
+			func() (order.Update, error) { return DecodeKept(order.SourcePostback, raw, tested) },
+		} {
+			if u, err := decode(); err != nil || u.OrderID == "" || !strings.HasPrefix(u.Impossible(), "impossible: "+bad.field) {
+				t.Errorf("%s: a genuine one is kept, with the reason: %q, %v", bad.more, u.Impossible(), err)
+			}
+		}
 	}
 	u, err := DecodePostback(body("\"price\":-0,\"trigger_price\":-0.0,\"quantity\":75.0,\"filled_quantity\":\"7.5e1\",\"status_message\":\"\xff\xfe\u202e\""), tested)
 	if err != nil || u.Price != 0 || u.TriggerPrice != 0 || u.Quantity != 75 || u.FilledQuantity != 75 {

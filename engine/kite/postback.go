@@ -22,6 +22,20 @@ func DecodePostback(body []byte, received time.Time) (order.Update, error) {
 	return u, nil
 }
 
+// DecodeProved reads the raw body of a postback that Verify has found genuine. Kite does not send it again, so a field
+// that can't be read does not lose it: the update names its order and says in Unreadable what is wrong.
+func DecodeProved(body []byte, received time.Time) (order.Update, error) {
+	u := order.Update{Source: order.SourcePostback, Received: received, Raw: body}
+	err := read(&u, body)
+	if err != nil && u.OrderID == "" {
+		return order.Update{}, fmt.Errorf("postback: %w", err)
+	}
+	if err != nil {
+		u.Unreadable = err.Error()
+	}
+	return u, nil
+}
+
 // DecodeFrame reads a text frame of the stream, {"type":"order","id":"","data":{…}} (kite-facts 2.2). It is
 // false without an error for a frame of another type (error, message), which carries no order. The update keeps
 // the whole frame as its Raw, which must not be changed afterwards.
@@ -43,7 +57,7 @@ func DecodeFrame(frame []byte, received time.Time) (u order.Update, ok bool, err
 // DecodeKept reads the payload of an update as the journal keeps it: a whole frame where it came by the stream.
 func DecodeKept(source order.Source, payload []byte, received time.Time) (order.Update, error) {
 	if source != order.SourceStream {
-		return DecodePostback(payload, received)
+		return DecodeProved(payload, received)
 	}
 	u, ok, err := DecodeFrame(payload, received)
 	if err == nil && !ok {

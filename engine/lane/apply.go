@@ -78,6 +78,7 @@ func (l *Lane) takeUpdate(u *order.Update) string {
 		l.journalUpdate(u, "unknown user")
 		return l.storyIgnored("unknown user")
 	}
+	l.readNow = l.readNow || u.Unreadable != "" // there is news, and only the book can tell it
 	ignored := l.fold(u, false)
 	l.journalUpdate(u, ignored)
 	return l.storyIgnored(ignored)

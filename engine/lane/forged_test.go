@@ -74,6 +74,21 @@ func TestForgedTimesHoldNothingBack(t *testing.T) {
 	}
 }
 
+// A genuine postback with a field that can't be read decides nothing, and the book is read at once for what it meant.
+func TestAnUnreadablePostbackIsReadFromTheBook(t *testing.T) {
+	d := newDesk(t, stopRule)
+	d.set("E1", func(u *order.Update) { filled(75)(u); u.AveragePrice = u.Price })
+	row := d.book["E1"]
+	d.forge("E1", func(u *order.Update) {
+		u.FilledQuantity, u.Unreadable = 0, `filled_quantity: "75 units" is not a number`
+	})
+	d.book["E1"] = row
+	d.wait(5 * time.Second)
+	if len(d.sends) != 1 || d.sends[0].Call.Params.Quantity != 75 {
+		t.Errorf("one stop for 75, not %s", show(d.sends))
+	}
+}
+
 // An order that names nobody's instrument, a huge quantity or a side of its own stands on nothing without the book.
 func TestAForgedOrderAloneMovesNothing(t *testing.T) {
 	for name, change := range map[string]func(u *order.Update){

@@ -252,7 +252,7 @@ func (b *Book) Fold(u *Update, now time.Time) FoldOutcome {
 		return FoldOutcome{Order: o, Ignored: "refuted: the broker's book never showed it"}
 	}
 	c, k := o.Seen(Claimed), o.Seen(Confirmed)
-	older := c.Known && v.compare(c.Version) < 0 && !c.shows(u)
+	older := c.Known && !c.shows(u) && (v.compare(c.Version) < 0 || c.beyond(u))
 	beforeC, beforeK := c.substance(), k.substance()
 	if !claims {
 		k.fold(u, v)
@@ -269,8 +269,11 @@ func (b *Book) Fold(u *Update, now time.Time) FoldOutcome {
 		o.Valued = time.Time{}
 	}
 	c.trust(k)
-	afterC := c.substance()
-	changed := beforeC != afterC || beforeK != k.substance()
+	afterC, afterK := c.substance(), k.substance()
+	changed := beforeC != afterC || beforeK != afterK
+	if older && beforeC.sameButTimes(afterC) && beforeK.sameButTimes(afterK) {
+		changed = b.turnsMove(o, beforeC, afterC) || b.turnsMove(o, beforeK, afterK)
+	}
 	if claims {
 		o.remember(u, v.Raw)
 	}
@@ -295,6 +298,23 @@ func (b *Book) Fold(u *Update, now time.Time) FoldOutcome {
 	default:
 		return FoldOutcome{Order: o, Ignored: "duplicate"}
 	}
+}
+
+// turnsMove says whether an earlier time of o's fill puts it before a fill of another order of its place, or into the
+// same second: only then can it change a role.
+func (b *Book) turnsMove(o *Order, before, after substance) bool {
+	list := b.byKey[o.Key()]
+	if before.filledAt == after.filledAt || list == nil {
+		return false
+	}
+	for _, other := range list.orders {
+		for _, s := range []*Seen{other.Seen(Claimed), other.Seen(Confirmed)} {
+			if at := s.FilledAt.Unix(); other != o && s.Row.FilledQuantity > 0 && after.filledAt <= at && at <= before.filledAt {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Drop forgets an order that was only assumed.

@@ -187,11 +187,22 @@ func (s *Seen) substance() substance {
 		r.AveragePrice, r.OrderType, r.TransactionType, r.Tag, r.ParentOrderID, r.PlacedBy, r.StatusMessage, r.Key(), len(r.Tags)}
 }
 
+// sameButTimes says whether two differ at most in when the order was placed and filled.
+func (s substance) sameButTimes(t substance) bool {
+	t.placed, t.filledAt = s.placed, s.filledAt
+	return s == t
+}
+
 // shows says whether u tells just what is known: a second look at one state, by whichever way it came.
 func (s *Seen) shows(u *Update) bool {
 	r := &s.Row
 	return u.RawStatus == r.RawStatus && u.FilledQuantity == r.FilledQuantity && u.Quantity == r.Quantity &&
 		u.Price == r.Price && u.TriggerPrice == r.TriggerPrice
+}
+
+// beyond says whether more is known than u tells, whatever its time: Kite's clock has seconds.
+func (s *Seen) beyond(u *Update) bool {
+	return u.Status != "" && u.Status.rank() < s.Row.Status.rank() || u.FilledQuantity < s.Row.FilledQuantity
 }
 
 // Terminal says whether nothing can follow on this layer.

@@ -70,10 +70,33 @@ func TestFoldSaysWhatItDid(t *testing.T) {
 	if out := b.Fold(bought(id1, 6, 10).row(), start); out.New || out.Ignored != "" {
 		t.Errorf("more: %+v", out)
 	}
-	late := open(bought(id1, 2, 10))
+	b.Fold(sold(id2, 3, 10).row(), start)
+	late := open(bought(id1, 4, 10))
 	late.raw, late.filled = "UPDATE", 5
-	if out := b.Fold(late.row(), start); out.Ignored != "" { // may change roles: it is journalled
+	if out := b.Fold(late.row(), start); out.Ignored != "stale" { // nothing was filled between 4 and 6
 		t.Errorf("an earlier fill: %+v", out)
+	}
+	late.at = 2
+	if out := b.Fold(late.row(), start); out.Ignored != "" { // it bought before the other sold: roles change
+		t.Errorf("a fill earlier than another's: %+v", out)
+	}
+}
+
+func TestFoldCallsStaleWhatComesAfterTheEnd(t *testing.T) {
+	for _, source := range []Source{SourcePostback, SourceStream, SourceBook, SourceReplay} {
+		end := bought(id1, 5, 10)
+		end.source = source
+		b := NewBook(account)
+		b.Fold(end.row(), start)
+		for _, raw := range []string{"OPEN PENDING", "OPEN", "UPDATE"} {
+			for _, at := range []int{5, 2} { // in the same second, and before
+				late := open(bought(id1, at, 10))
+				late.raw, late.source = raw, source
+				if out := b.Fold(late.row(), start); out.Ignored != "stale" {
+					t.Errorf("%s: %s at %d: %+v", source, raw, at, out)
+				}
+			}
+		}
 	}
 }
 

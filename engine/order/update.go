@@ -76,6 +76,8 @@ type Update struct {
 	Received time.Time `json:"received_at"`
 	Began    time.Time `json:"began,omitzero"` // of a book row: when that reading began
 
+	Unreadable string `json:"-"` // of a postback: the field that can't be read, and why; the others are then not to be relied on
+
 	OrderID         string `json:"order_id"`
 	ExchangeOrderID string `json:"exchange_order_id,omitempty"`
 	ParentOrderID   string `json:"parent_order_id,omitempty"`
@@ -167,6 +169,8 @@ func (u *Update) Impossible() string {
 	switch {
 	case u.OrderID == "":
 		return "impossible: no order id"
+	case u.Unreadable != "":
+		return "impossible: " + u.Unreadable
 	case u.FilledQuantity < 0 || u.Quantity < 0 || u.PendingQuantity < 0 || u.CancelledQuantity < 0:
 		return "impossible: a negative quantity"
 	case u.Quantity > 0 && u.FilledQuantity > u.Quantity:

@@ -36,6 +36,7 @@ var (
 	wrongChecksum  = refuse(http.StatusUnauthorized, tokenException, ErrChecksum.Error())
 	notFound       = refuse(http.StatusNotFound, generalException, "nothing is here: postbacks go to POST /postback/{api_key}")
 	wrongMethod    = refuse(http.StatusMethodNotAllowed, generalException, "only POST").with("Allow", http.MethodPost)
+	onlyGet        = refuse(http.StatusMethodNotAllowed, generalException, "only GET").with("Allow", http.MethodGet)
 	tooLarge       = refuse(http.StatusRequestEntityTooLarge, inputException, "the body is over 64 KiB")
 	compressedBody = refuse(http.StatusUnsupportedMediaType, inputException, "the body is compressed").with("Accept-Encoding", "identity")
 	shuttingDown   = refuse(http.StatusServiceUnavailable, networkException, "shutting down").with("Retry-After", retryAfterClosing).last()

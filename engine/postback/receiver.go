@@ -183,8 +183,11 @@ const callbackPath = "/kite/callback"
 
 // finishLogin takes a browser's return from the login page. Whatever has no state that waits is 400, at once.
 func (r *Receiver) finishLogin(in incoming) answer {
+	if in.q.Method != http.MethodGet {
+		return in.unread(onlyGet)
+	}
 	query, err := url.ParseQuery(in.q.URL.RawQuery)
-	if r.login == nil || in.q.Method != http.MethodGet || err != nil || len(query["state"]) != 1 {
+	if r.login == nil || err != nil || len(query["state"]) != 1 {
 		return in.unread(noLogin)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), loginTimeout)

@@ -132,7 +132,7 @@ func TestEveryAnswerOfTheContract(t *testing.T) {
 		{"empty", "POST", one.URL + "/postback/k", "", "", 400, inputException, ""},
 		{"odd", "POST", one.URL + "/postback/k", "odd", "", 400, inputException, ""},
 		{"callback", "GET", one.URL + "/kite/callback?request_token=x&status=success", "", "", 400, inputException, ""},
-		{"callback, posted", "POST", one.URL + "/kite/callback", "{}", "", 400, inputException, ""},
+		{"callback, posted", "POST", one.URL + "/kite/callback", "{}", "", 405, generalException, "Allow: GET"},
 		{"checksum", "POST", one.URL + "/postback/k", "wrong", "", 401, tokenException, ""},
 		{"root", "GET", one.URL + "/", "", "", 404, generalException, ""},
 		{"unknown key", "POST", one.URL + "/postback/K", "{}", "", 404, generalException, ""},
