@@ -24,7 +24,7 @@ func placeOrder() rules.Spec {
 			{Name: "disclosed_quantity", Type: rules.ParamQuantity, Unit: "units", Example: "10", Doc: "how much of it the market sees, of NSE and BSE"},
 			{Name: "variety", Type: rules.ParamEnum, Default: "regular", Enum: []string{"regular", "amo", "iceberg"}, Refused: refusedVarieties,
 				Doc: "amo waits for the exchange to open, and is placed while it is shut; iceberg is several orders, one after the other, and opens a group"},
-			{Name: "iceberg_legs", Type: rules.ParamQuantity, Example: "5", With: &rules.With{Param: "variety", Words: []string{"iceberg"}, Needed: true}, Doc: "into how many orders, 2 to 50"},
+			{Name: "iceberg_legs", Type: rules.ParamQuantity, Example: "5", Least: 2, Most: 50, With: &rules.With{Param: "variety", Words: []string{"iceberg"}, Needed: true}, Doc: "into how many orders, 2 to 50"},
 			{Name: "iceberg_quantity", Type: rules.ParamQuantity, Unit: "units", Example: "20", With: &rules.With{Param: "variety", Words: []string{"iceberg"}},
 				Doc: "of one leg; default: quantity by legs, rounded up to the lot"},
 			{Name: "market_protection", Type: rules.ParamNumber, Unit: "per cent", With: &rules.With{Param: "order_type", Words: []string{"MARKET", "SL-M"}},

@@ -116,6 +116,9 @@ func (p Param) typeSchema() schema {
 	setting := schema{"type": "string", "pattern": `^\s*[0-9]+(\.[0-9]+)?\s*$|\$\{`}
 	switch p.Type {
 	case ParamPrice, ParamQuantity, ParamNumber:
+		if p.Most > 0 {
+			return schema{"anyOf": []schema{{"type": "integer", "minimum": p.Least, "maximum": p.Most}, {"type": "string", "minLength": 1}}}
+		}
 		return ref("number")
 	case ParamBool:
 		return ref("condition")

@@ -58,6 +58,8 @@ type Param struct {
 	Later    []string // "" entry: the whole parameter is refused as not in this version; else these Enum words are
 	Refused  []Refused
 	With     *With
+	Least    int64 // of a Quantity, with Most: its bounds; 0: none
+	Most     int64
 }
 
 // Refused is a word that Kite has and an Enum does not take, and why.

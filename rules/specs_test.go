@@ -41,7 +41,7 @@ func testSpecs() []Spec {
 			{Name: "order_type", Type: ParamEnum, Enum: []string{"MARKET", "LIMIT"}},
 			{Name: "price", Type: ParamPrice, With: &With{Param: "order_type", Words: []string{"LIMIT"}, Needed: true}},
 			{Name: "variety", Type: ParamEnum, Default: "regular", Enum: []string{"regular", "iceberg"}, Refused: []Refused{{"bo", "Zerodha ended bracket orders"}}},
-			{Name: "legs", Type: ParamQuantity, With: &With{Param: "variety", Words: []string{"iceberg"}, Needed: true}},
+			{Name: "legs", Type: ParamQuantity, Least: 2, Most: 50, With: &With{Param: "variety", Words: []string{"iceberg"}, Needed: true}},
 			{Name: "tag", Type: ParamText},
 			{Name: "role", Type: ParamEnum, Default: "entry", Enum: []string{"entry", "exit"}},
 			{Name: "account", Type: ParamText, Account: true},

@@ -176,6 +176,8 @@ func (p *param) typed(v any) (any, error) {
 			return nil, errors.New("a quantity of 0 asks for nothing")
 		case n > quantityMax:
 			return nil, fmt.Errorf("the quantity %v is out of range", x)
+		case p.spec.Most > 0 && (int64(n) < p.spec.Least || int64(n) > p.spec.Most):
+			return nil, fmt.Errorf("%v is not within %d to %d", x, p.spec.Least, p.spec.Most)
 		}
 		return int64(n), nil
 	default:

@@ -237,19 +237,19 @@ func TestNewsFromBeforeAGapAddsNoRisk(t *testing.T) {
 
 func TestPlaceOrderRefusesByNameWhatTheBrokerWould(t *testing.T) {
 	for change, want := range map[string]string{
-		"order_type: LIMIT, price: 100.02":                                                       "",
-		"order_type: LIMIT, price: 0":                                                            "a LIMIT order needs price",
-		"order_type: LIMIT, price: 100, disclosed_quantity: 10":                                  "disclosed_quantity is of shares, not of NFO",
-		"order_type: LIMIT, price: 100, variety: amo":                                            "NFO is open",
-		"order_type: LIMIT, price: 100, variety: iceberg, iceberg_legs: 51":                      "iceberg_legs is 51",
-		"order_type: LIMIT, price: 100, variety: iceberg, iceberg_legs: 2":                       "2 legs of 75 are not 75",
-		"order_type: LIMIT, price: 100, variety: iceberg, iceberg_legs: 2, iceberg_quantity: 40": "no multiple of the lot of 75",
-		"order_type: LIMIT, price: 100, validity: TTL, validity_ttl: 3":                          "",
-		"order_type: SL, price: 90, trigger_price: 100":                                          "wrong side of its trigger",
-		"order_type: LIMIT, price: 100, quantity: 50":                                            "no multiple of the lot of 75",
-		"order_type: LIMIT, price: 100, role: target":                                            "there is no open group",
-		"order_type: SL-M, trigger_price: 100":                                                   "",
-		"order_type: LIMIT, price: 100, tradingsymbol: WRONG":                                    "is not in the instruments list",
+		"order_type: LIMIT, price: 100.02":                                                          "",
+		"order_type: LIMIT, price: 0":                                                               "a LIMIT order needs price",
+		"order_type: LIMIT, price: 100, disclosed_quantity: 10":                                     "disclosed_quantity is of shares, not of NFO",
+		"order_type: LIMIT, price: 100, variety: amo":                                               "NFO is open",
+		"order_type: LIMIT, price: 100, variety: iceberg, iceberg_legs: order.filled_quantity - 24": "51 is not within 2 to 50",
+		"order_type: LIMIT, price: 100, variety: iceberg, iceberg_legs: 2":                          "2 legs of 75 are not 75",
+		"order_type: LIMIT, price: 100, variety: iceberg, iceberg_legs: 2, iceberg_quantity: 40":    "no multiple of the lot of 75",
+		"order_type: LIMIT, price: 100, validity: TTL, validity_ttl: 3":                             "",
+		"order_type: SL, price: 90, trigger_price: 100":                                             "wrong side of its trigger",
+		"order_type: LIMIT, price: 100, quantity: 50":                                               "no multiple of the lot of 75",
+		"order_type: LIMIT, price: 100, role: target":                                               "there is no open group",
+		"order_type: SL-M, trigger_price: 100":                                                      "",
+		"order_type: LIMIT, price: 100, tradingsymbol: WRONG":                                       "is not in the instruments list",
 	} {
 		source := strings.Replace(reenter, "order_type: LIMIT, price: 100.02", change, 1)
 		if strings.Contains(change, ", quantity") {

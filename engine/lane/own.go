@@ -143,12 +143,6 @@ func (l *Lane) roundOrder(p *actions.Params, inst order.Instrument) *actions.Err
 	return nil
 }
 
-// Kite's bounds of the legs of an iceberg (kite-facts 3.2).
-const (
-	icebergLeast = 2
-	icebergMost  = 50
-)
-
 // varietyFits checks what amo and iceberg ask for, and works the leg out.
 func (l *Lane) varietyFits(r *actions.Request, p *actions.Params, inst order.Instrument) *actions.Error {
 	switch r.Call.Variety {
@@ -165,8 +159,6 @@ func (l *Lane) varietyFits(r *actions.Request, p *actions.Params, inst order.Ins
 		switch {
 		case r.Role.IsExit():
 			return refusedOrder("an iceberg shows one leg of what it will sell, so it is no exit", "leave variety out, or role")
-		case p.IcebergLegs < icebergLeast || p.IcebergLegs > icebergMost:
-			return refusedOrder(fmt.Sprintf("iceberg_legs is %d", p.IcebergLegs), fmt.Sprintf("it is %d to %d", icebergLeast, icebergMost))
 		case p.IcebergQuantity%lot != 0:
 			return refusedOrder(fmt.Sprintf("iceberg_quantity %d is no multiple of the lot of %d", p.IcebergQuantity, lot), "leave iceberg_quantity out")
 		case p.IcebergQuantity*p.IcebergLegs < p.Quantity || p.IcebergQuantity*(p.IcebergLegs-1) >= p.Quantity:
