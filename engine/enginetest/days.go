@@ -133,6 +133,16 @@ const (
     then:
       - place_stop_loss: { trigger_price: profit(gain() - 6), step: 1, if_cancelled: replace }
 `
+	gtt = `
+  - name: stop
+    on: [partial_fill, fill]
+    when: order.role == "entry" and order.product != "MIS"
+    then:
+      - place_stop_loss:
+          trigger_price: loss(20)
+          if_cancelled: replace
+          hold: gtt
+`
 	siblings = `
   - name: siblings
     on: triggered
@@ -183,6 +193,13 @@ var kinds = []kind{
 	{rules: stop + target, dryRun: true, people: People{Hands: true, Shorts: true}},
 }
 
+var gttKinds = []kind{
+	{rules: gtt, wants: Wants{Replace: true}, people: People{NRML: true}},
+	{rules: gtt + target, wants: Wants{Replace: true}, people: People{NRML: true, Hands: true}},
+	{rules: gtt + target + exits, wants: Wants{Replace: true}, people: People{NRML: true, Shorts: true}},
+	{rules: gtt, wants: Wants{Replace: true}, people: People{NRML: true, Hands: true, Shorts: true}, lapse: true},
+}
+
 var (
 	parsed   = map[string]*rules.Set{}
 	parsedMu sync.Mutex // guards parsed
@@ -204,7 +221,14 @@ func ruleSet(text string) (*rules.Set, error) {
 }
 
 // Day is the day of a seed: its world, its rules and its events, all drawn from it.
-func Day(seed uint64) (Config, error) {
+func Day(seed uint64) (Config, error) { return day(seed, kinds, 8) }
+
+// GTTDay is the day of a seed on which stops are triggers that the exchange keeps, and every second of which goes over a
+// night.
+func GTTDay(seed uint64) (Config, error) { return day(seed, gttKinds, 2) }
+
+// day draws a day of one of the kinds; one of so many goes over a night.
+func day(seed uint64, kinds []kind, nights int) (Config, error) {
 	dice := rand.New(rand.NewPCG(seed, 0x776f))
 	one := func(of int) bool { return dice.IntN(of) == 0 }
 	k := kinds[dice.IntN(len(kinds))]
@@ -218,9 +242,9 @@ func Day(seed uint64) (Config, error) {
 		t.Network, t.Crashes, t.Disk, t.Outage = true, one(2), one(3), one(4)
 		t.Forge = c.Confirm && one(2) // without confirm a forged postback is believed, as the setting says
 	}
-	night := one(8) && !k.dryRun
+	night := one(nights) && !k.dryRun
 	if night {
-		c.Start = time.Date(2026, 11, 23, 23, 48, 0, 0, order.IST)
+		c.Start = time.Date(2026, 11, 16, 23, 48, 0, 0, order.IST) // the contracts do not end with it
 	}
 	if k.dryRun {
 		c.Mode, t.Crashes = lane.DryRun, one(2)

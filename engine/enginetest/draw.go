@@ -16,6 +16,7 @@ type People struct {
 	Flips    bool // and sells more than is held
 	Touch    bool // and moves and cancels Backstop's stops
 	Products bool // NRML beside MIS
+	NRML     bool // nothing else
 	Calm     bool // prices stay far from every stop and target
 }
 
@@ -88,7 +89,7 @@ func (d *drawer) product() string {
 	if d.people.Products {
 		return d.oneOf("MIS", "NRML")
 	}
-	if d.night {
+	if d.night || d.people.NRML {
 		return "NRML" // what is intraday does not outlive the day
 	}
 	return "MIS"

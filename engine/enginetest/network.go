@@ -108,9 +108,10 @@ func (w *world) send(r actions.Request) {
 		return
 	}
 	w.checkSend(&r)
-	struck := w.meets(string(r.Call.Method))
+	point := point(r.Call.Method)
+	struck := w.meets(point)
 	out, answer := &lane.Outcome{RequestID: r.ID, Attempt: r.Attempts}, 20*time.Millisecond
-	refusal := w.refusal(string(r.Call.Method), struck.Fault)
+	refusal := w.refusal(point, struck.Fault)
 	w.stats.Requests++
 	switch {
 	case refusal != nil:
@@ -146,6 +147,19 @@ func (w *world) send(r actions.Request) {
 		w.audit.outcome(out)
 		w.take(lane.Input{Outcome: out}, nil)
 	})
+}
+
+// point is where faults of a change strike: a trigger's as an order's.
+func point(m actions.Method) string {
+	switch m {
+	case actions.PlaceGTT:
+		return string(actions.Place)
+	case actions.ModifyGTT:
+		return string(actions.Modify)
+	case actions.DeleteGTT:
+		return string(actions.Cancel)
+	}
+	return string(m)
 }
 
 func (w *world) lost(m actions.Method) {
@@ -191,7 +205,10 @@ func (w *world) arrives(r *actions.Request, out *lane.Outcome, struck Event) {
 		w.stats.Refused++
 		class, hint := kite.Classify(e.HTTPStatus, e.ErrorType, e.Message)
 		out.Err = &actions.Error{Class: class, Message: e.Message, Hint: hint, Op: string(r.Call.Method)}
-		if !class.Waits() {
+		switch {
+		case r.Call.Method == actions.PlaceGTT && (struck.Fault == "lost" || struck.Fault == "hangs" || struck.Fault == "5xx done"):
+			w.explain(absentFor + 10*time.Second) // nobody knows that it was refused until its absence is proved
+		case !class.Waits() && !r.Call.Method.GTT():
 			w.refused(r, out.Err)
 		}
 		w.log("%s -> %s%s", w.call(r), e.Message, ending)
@@ -199,6 +216,10 @@ func (w *world) arrives(r *actions.Request, out *lane.Outcome, struck Event) {
 	}
 	out.OrderID = id
 	w.changed()
+	if r.Call.Method.GTT() {
+		w.log("%s -> %s%s", w.call(r), id, ending)
+		return
+	}
 	if struck.Fault == "hidden" || struck.Fault == "lost and hidden" {
 		w.audit.hidden[id], w.audit.hiddenTags[r.Tag()] = w.now.Add(struck.For), true
 	}
@@ -260,6 +281,15 @@ func (w *world) read(reads lane.Reads) {
 				in.Holdings, _, in.Err = kite.DecodeHoldings(w.x.HoldingsJSON(user))
 			}
 			return lane.Input{Positions: in}
+		})
+	}
+	if reads.GTTs {
+		answer("positions", func(_ Event, err error) lane.Input {
+			in := &lane.GTTs{Began: began, Err: err}
+			if err == nil {
+				in.Rows, _, in.Err = kite.DecodeGTTs(w.x.GTTsJSON(user))
+			}
+			return lane.Input{GTTs: in}
 		})
 	}
 	for _, id := range reads.Trades {

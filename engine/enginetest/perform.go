@@ -3,14 +3,20 @@ package enginetest
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 
 	"backstop/actions"
+	"backstop/engine/order"
 	"backstop/engine/paper"
 )
 
 // perform does at the exchange what a request asks for.
 func (w *world) perform(r *actions.Request, fault string) (string, *paper.APIError) {
+	if r.Call.Method.GTT() {
+		return w.performGTT(r)
+	}
 	p := r.Call.Params
 	v := url.Values{}
 	set := func(name, value string) {
@@ -58,6 +64,35 @@ func (w *world) perform(r *actions.Request, fault string) (string, *paper.APIErr
 	}
 }
 
+// performGTT changes a trigger at the exchange.
+func (w *world) performGTT(r *actions.Request) (string, *paper.APIError) {
+	p, id := r.Call.Params, r.Call.OrderID
+	number, _ := strconv.Atoi(id) // 0 is no trigger's, and refused as such
+	leg := func(price order.Price) string {
+		return fmt.Sprintf(`{"exchange":%q,"tradingsymbol":%q,"transaction_type":%q,"quantity":%d,"order_type":"LIMIT","product":%q,"price":%s}`,
+			p.Exchange, p.Tradingsymbol, p.TransactionType, p.Quantity, p.Product, price)
+	}
+	kind, at, legs := "single", []string{p.TriggerPrice.String()}, []string{leg(p.Price)}
+	if p.TargetPrice > 0 {
+		kind, at, legs = "two-leg", append(at, p.TargetPrice.String()), append(legs, leg(p.TargetPrice))
+		if p.TargetPrice < p.TriggerPrice {
+			slices.Reverse(at)
+			slices.Reverse(legs)
+		}
+	}
+	v := url.Values{"type": {kind}, "orders": {"[" + strings.Join(legs, ",") + "]"},
+		"condition": {fmt.Sprintf(`{"exchange":%q,"tradingsymbol":%q,"trigger_values":[%s],"last_price":%s}`, p.Exchange, p.Tradingsymbol, strings.Join(at, ","), p.LastPrice)}}
+	switch r.Call.Method {
+	case actions.PlaceGTT:
+		n, e := w.x.PlaceGTT(user, apiKey, v)
+		return strconv.Itoa(n), e
+	case actions.ModifyGTT:
+		return id, w.x.ModifyGTT(user, number, v)
+	default:
+		return id, w.x.DeleteGTT(user, number)
+	}
+}
+
 // call tells a request in a line of a story.
 func (w *world) call(r *actions.Request) string {
 	p := r.Call.Params
@@ -70,6 +105,10 @@ func (w *world) call(r *actions.Request) string {
 		what = fmt.Sprintf("%s %d at %s behind %s", p.OrderType, p.Quantity, p.Price, p.TriggerPrice)
 	}
 	switch r.Call.Method {
+	case actions.PlaceGTT, actions.ModifyGTT:
+		return fmt.Sprintf("%s %s %s of %s %s target %s%s", r.Call.Method, r.Call.OrderID, what, short(p.Tradingsymbol), p.Product, p.TargetPrice, again)
+	case actions.DeleteGTT:
+		return fmt.Sprintf("delete gtt %s%s", r.Call.OrderID, again)
 	case actions.Place:
 		return fmt.Sprintf("place %s %s of %s %s for %s%s", p.TransactionType, what, short(p.Tradingsymbol), p.Product, r.For, again)
 	case actions.Modify:

@@ -35,6 +35,7 @@ type watcher struct {
 	over      map[key]time.Time // since when our live exits were more than the position
 	excused   map[key]string    // why a place may stay bare until it is flat
 	lifted    map[key]string    // the excuse that ended last: a surplus that is taken back may bring its place back
+	met       map[string]bool   // orders that triggers placed
 	seen      map[string]bool   // rejected orders that were taken for an excuse
 	kind      map[string]string // what each order of ours was sent as last
 	byHand    map[string]string // our orders that a person cancelled, or the trigger that a person moved to
@@ -51,7 +52,7 @@ type watcher struct {
 }
 
 func newWatcher() watcher {
-	return watcher{stale: true, bare: map[key]time.Time{}, bareAll: map[key]time.Time{}, over: map[key]time.Time{}, excused: map[key]string{}, lifted: map[key]string{},
+	return watcher{stale: true, bare: map[key]time.Time{}, bareAll: map[key]time.Time{}, over: map[key]time.Time{}, excused: map[key]string{}, met: map[string]bool{}, lifted: map[key]string{},
 		seen: map[string]bool{}, kind: map[string]string{}, byHand: map[string]string{}, moved: map[key]bool{}, lapsed: map[key]int{},
 		said: map[string]time.Time{}, names: map[string]string{}, ids: map[string]string{}, count: map[string]int{}}
 }
@@ -115,8 +116,17 @@ type place struct {
 func (w *world) place(k key) place {
 	p := place{net: w.ledger.net[k]}
 	p.open = abs(p.net)
+	legs := w.legs()
 	for _, o := range w.book() {
 		if keyOf(o) != k {
+			continue
+		}
+		if leg, met := legs[o.OrderID]; met && o.Live() && sign(o)*p.net < 0 { // a trigger of ours placed it
+			if leg {
+				p.stops, p.triggered = p.stops+o.Remaining, p.triggered+o.Remaining
+			} else {
+				p.targets += o.Remaining
+			}
 			continue
 		}
 		if ours(o) && o.Status == "REJECTED" && !w.watch.seen[o.OrderID] {
@@ -147,7 +157,44 @@ func (w *world) place(k key) place {
 			p.targets += o.Remaining
 		}
 	}
+	for _, g := range w.x.GTTs() {
+		if stop := stopLeg(g); g.Live() && g.Tradingsymbol == k.symbol && stop.Product == k.product && p.net*signOf(stop.TransactionType) < 0 {
+			p.stops += stop.Quantity
+		}
+	}
 	return p
+}
+
+// legs are the orders that triggers placed, and whether they are stops.
+func (w *world) legs() map[string]bool {
+	met := map[string]bool{}
+	for _, g := range w.x.GTTs() {
+		for _, leg := range g.Legs {
+			if leg.OrderID != "" && g.APIKey != "" {
+				met[leg.OrderID] = leg == stopLeg(g)
+				if !w.watch.met[leg.OrderID] { // a fresh order is pushed by nobody: the next reading of the book shows it
+					w.watch.met[leg.OrderID] = true
+					w.explain(20 * time.Second)
+				}
+			}
+		}
+	}
+	return met
+}
+
+// stopLeg is the leg of a trigger that limits the loss: the lower one of what sells, the upper one of what buys.
+func stopLeg(g paper.BookGTT) paper.BookGTTLeg {
+	if len(g.Legs) == 2 && g.Legs[0].TransactionType == "BUY" {
+		return g.Legs[1]
+	}
+	return g.Legs[0]
+}
+
+func signOf(transactionType string) int {
+	if transactionType == "SELL" {
+		return -1
+	}
+	return 1
 }
 
 // Limits of what needs no fault to explain it: a book reading and a request, and what must be told.

@@ -21,7 +21,8 @@ type trigger struct {
 	Has   actions.Params `json:"has"`          // as it was last set or read
 	Count int            `json:"count"`        // how many changes were asked for
 	Off   string         `json:"off,omitempty"`
-	Met   time.Time      `json:"met,omitzero"` // when it was seen triggered, while no word came of its order
+	Seek  actions.Params `json:"seek,omitzero"` // placed, perhaps, when a day ended: looked for once
+	Met   time.Time      `json:"met,omitzero"`  // when it was seen triggered, while no word came of its order
 }
 
 // GTTs is an answer of the list of triggers.
@@ -62,6 +63,20 @@ func (l *Lane) twoLegs(s *slot) *slot {
 func (l *Lane) legOf(t *slot) bool {
 	stop, ok := l.slots[slotID(actions.SlotStop, t.Key, t.Group, t.Part)]
 	return ok && stop.Active && stop.Left == "" && l.byGTT(stop) && l.twoLegs(stop) == t
+}
+
+// keepsGTT says whether the broker keeps a trigger of the slot, or may: then the slot goes on until that is deleted, whatever
+// became of its group. A placement whose answer is not known when the day ends is looked for in the morning.
+func (l *Lane) keepsGTT(s *slot) bool {
+	if s.GTT == nil {
+		return false
+	}
+	for _, r := range l.slotRequests(s) {
+		if r.Call.Method == actions.PlaceGTT && r.State.InFlight() {
+			s.GTT.Seek = r.Call.Params
+		}
+	}
+	return s.GTT.ID != "" || s.GTT.Seek.Quantity > 0
 }
 
 // gttParams are the trigger that a stop wants to be.
@@ -323,7 +338,11 @@ func (l *Lane) takeGTTs(in *GTTs) {
 	delete(l.asked, "gtts")
 	if in.Err != nil {
 		l.noteError(in.Err)
-		l.asked["gtts again"] = l.meta.Now.Add(readsLater)
+		wait := gttsSoon
+		if l.meta.Dead {
+			wait = readsLater
+		}
+		l.asked["gtts again"] = l.meta.Now.Add(wait)
 		return
 	}
 	in.Began = in.Began.UTC().Round(0)
@@ -343,6 +362,12 @@ func (l *Lane) takeGTTs(in *GTTs) {
 	for _, id := range sortedKeys(l.gtts) {
 		s := l.slots[id]
 		l.settleGTT(s, in, byID, owned)
+		if s.GTT != nil && s.GTT.Seek.Quantity > 0 && !l.gttFlying(s) {
+			if s.GTT.ID == "" {
+				l.findGTT(s, s.GTT.Seek, in.Rows, owned)
+			}
+			s.GTT.Seek = actions.Params{}
+		}
 		if s.GTT != nil && s.GTT.ID != "" {
 			l.observeGTT(s, byID[s.GTT.ID], in.Began)
 		} else if want, ok := l.wantedGTT(s); ok {
@@ -448,14 +473,22 @@ func (l *Lane) observeGTT(s *slot, row *actions.GTTRow, began time.Time) {
 		l.noteMovedGTT(s, row)
 	case "triggered":
 		met := slices.IndexFunc(row.Legs, func(leg actions.GTTLeg) bool { return leg.Met })
+		known := false
+		if met >= 0 {
+			_, known = l.book.Order(row.Legs[met].OrderID)
+		}
+		if t.Met.IsZero() {
+			t.Met = l.meta.Now
+		}
 		switch {
-		case met < 0:
-			if t.Met.IsZero() {
-				t.Met = l.meta.Now
-			}
-		case row.Legs[met].OrderID != "":
+		case met < 0: // its result is still to come
+		case known:
 			l.gttFired(s, row, met)
 			end()
+		case row.Legs[met].OrderID != "" && l.meta.LastGood.After(t.Met.Add(takenFor)): // of an earlier day: the quantities tell what it did
+			end()
+		case row.Legs[met].OrderID != "":
+			l.readNow = true
 		default:
 			end()
 			l.gttOff(s, fmt.Sprintf("it triggered and no order came of it: %s", row.Legs[met].Failed))
@@ -514,12 +547,9 @@ func (l *Lane) gttFired(s *slot, row *actions.GTTRow, met int) {
 	l.touchSlot(owner)
 	l.set(r, actions.Accepted, "")
 	l.noteOrderID(r)
-	if o, ok := l.book.Order(leg.OrderID); ok {
-		l.tie(o)
-		l.touchKey(o.Key())
-	} else {
-		l.readNow = true
-	}
+	o, _ := l.book.Order(leg.OrderID)
+	l.tie(o)
+	l.touchKey(o.Key())
 }
 
 // deleteDoubles deletes triggers that are one of ours a second time.

@@ -302,6 +302,7 @@ func (l *Lane) rollDay(day order.Day) {
 // endDay ends what a day holds: requests, sequences, what was told, and the slots that nothing carries over the night.
 func (l *Lane) endDay() {
 	l.standOver()
+	over := l.heldOver()
 	for _, id := range l.openRequests() {
 		r := l.requests[id]
 		switch {
@@ -312,7 +313,6 @@ func (l *Lane) endDay() {
 			l.set(r, actions.Skipped, actions.WhyDayOver)
 		}
 	}
-	over := l.heldOver()
 	l.awake, l.byPlace = map[string]bool{}, map[order.Key][]string{}
 	clear(l.gtts)
 	clear(l.lapsing)

@@ -102,6 +102,10 @@ type overnight struct {
 func (l *Lane) heldOver() map[string]overnight {
 	over := map[string]overnight{}
 	for id, s := range l.slots {
+		if l.keepsGTT(s) && l.stood(s.Key, s.Group) == nil {
+			over[id] = overnight{s.Share, s.Most}
+			continue
+		}
 		if s.Kind == actions.SlotExit || l.hold(s) == holdDay || !s.Active && s.Wish == nil && s.Left == "" || l.stood(s.Key, s.Group) == nil {
 			continue
 		}
@@ -392,7 +396,7 @@ func (l *Lane) waitsForMorning(s *slot) bool {
 	if !s.Morning {
 		return false
 	}
-	if s.GTT != nil && s.GTT.ID != "" || l.legOf(s) { // the broker kept it over the night
+	if s.GTT != nil && (s.GTT.ID != "" || s.GTT.Seek.Quantity > 0) || l.legOf(s) { // the broker kept it over the night
 		s.Morning = false
 		l.touchSlot(s)
 		return false

@@ -1,0 +1,28 @@
+package enginetest_test
+
+import (
+	"testing"
+
+	"backstop/engine/enginetest"
+)
+
+// Stops that the exchange keeps as triggers, under the same faults and crashes.
+func TestGTTsUnderFaults(t *testing.T) {
+	days := uint64(40)
+	if *manyDays > 0 {
+		days = uint64(*manyDays)
+	}
+	for seed := *firstSeed; seed < *firstSeed+days; seed++ {
+		c, err := enginetest.GTTDay(seed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := enginetest.Run(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(r.Broken) > 0 {
+			t.Errorf("seed %d: %s", seed, r.Broken[0])
+		}
+	}
+}
