@@ -38,14 +38,14 @@ func (s *strangers) note(now time.Time, u *order.Update, user, why string) {
 	if quiet {
 		return
 	}
-	what := "no account of that user is in the settings. If it is yours, add it to backstop.yaml"
+	what := "no account of that user is in the settings. If it is yours, add it to backstop.yaml."
 	if strings.HasPrefix(why, foreignUser) {
 		what = "that user's account has another api_key. Who else knows the secret of the app that signed it?"
 	} else if strings.HasPrefix(why, foreignStream) {
-		what = "it came by the stream of another user. Look at the log"
+		what = "it came by the stream of another user. Look at the log."
 	}
-	s.tell(fmt.Sprintf("UNKNOWN USER %s: a %s of order %s (%s %s) came, and %s. It is kept, and nothing is done about it.",
-		harmless(user), u.Source, harmless(u.OrderID), harmless(u.Tradingsymbol), harmless(string(u.Status)), strings.TrimSuffix(what, ".")))
+	s.tell(fmt.Sprintf("UNKNOWN USER %s: a %s of order %s (%s %s) came, and %s It is kept, and nothing is done about it.",
+		harmless(user), u.Source, harmless(u.OrderID), harmless(u.Tradingsymbol), harmless(string(u.Status)), what))
 }
 
 // harmless is foreign text as it can stand in a message: short, and nothing but what can be read.

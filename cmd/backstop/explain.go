@@ -172,7 +172,15 @@ func (p *program) explainDecision(ctx context.Context, r *record, id string, asJ
 			out.line("  it would have matched with: %s", out.warn(printable(d.Explain.Needed)))
 		}
 	}
-	for _, id := range d.Actions {
+	w := whose{id, d.Rule, d.Account, d.OrderID, time.Time{}, d.Actions}
+	if d.At != nil {
+		w.at = *d.At
+	}
+	ids, err := r.actionsOf(ctx, w)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
 		if err := p.explainAction(ctx, r, id, "  "); err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"backstop/actions"
@@ -125,7 +126,7 @@ func (p *program) orderEvent(ctx context.Context, r *record, e *journal.Event, s
 			continue
 		}
 		p.out.line("    %s %s", p.out.good("match"), d.Rule)
-		ids, err := r.actionsOf(ctx, e.OrderID, &d)
+		ids, err := r.actionsOf(ctx, whoseOf(e, &d))
 		if err != nil {
 			return err
 		}
@@ -196,19 +197,62 @@ func baseline(row journal.OrderRow) bool {
 	return json.Unmarshal(row.Doc, &o) == nil && o.Baseline
 }
 
-// actionsOf are the ids of a decision's actions: those of then, and those of on_error that were begun.
-func (r *record) actionsOf(ctx context.Context, orderID string, d *journal.Decision) ([]string, error) {
-	ids := slices.Clone(d.Actions)
-	rows, _, err := r.store.Actions(ctx, journal.Query{OrderID: orderID, Limit: pageRows})
-	if err != nil {
-		return nil, storeFails("journal: %v", err)
+// whose are the facts by which a decision's actions are found.
+type whose struct {
+	decision, rule, account, orderID string
+	at                               time.Time
+	planned                          []string // an id for each step of then
+}
+
+func whoseOf(e *journal.Event, d *journal.Decision) whose {
+	return whose{d.ID, d.Rule, e.Account, e.OrderID, e.At, d.Actions}
+}
+
+// actionsOf are the ids of a decision's actions: of each step of then those that were begun (an of: begins one for each that
+// fits), else the planned one; then those of on_error.
+func (r *record) actionsOf(ctx context.Context, w whose) ([]string, error) {
+	begun, err := r.begun(ctx, w, journal.Query{OrderID: w.orderID, Limit: pageRows})
+	if err == nil && slices.ContainsFunc(w.planned, func(id string) bool {
+		return !slices.ContainsFunc(begun, func(a actions.Action) bool { return a.ID == id })
+	}) { // of other orders, or not begun
+		begun, err = r.begun(ctx, w, journal.Query{Account: w.account, Rule: w.rule, Since: w.at, Limit: pageRows})
 	}
-	for _, a := range slices.Backward(rows) {
-		if a.Decision == d.ID && !slices.Contains(ids, a.ID) {
-			ids = append(ids, a.ID)
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	take := func(step string) (found bool) {
+		for _, a := range begun {
+			if strings.HasPrefix(a.Step+"/", step+"/") {
+				ids, found = append(ids, a.ID), true
+			}
+		}
+		return found
+	}
+	for i, planned := range w.planned {
+		if !take("then/" + strconv.Itoa(i)) {
+			ids = append(ids, planned)
 		}
 	}
+	take("on_error")
 	return ids, nil
+}
+
+// begun are a decision's actions among those of a query, oldest first.
+func (r *record) begun(ctx context.Context, w whose, q journal.Query) (list []actions.Action, err error) {
+	for more := true; more; more = q.Before != "" {
+		var rows []actions.Action
+		if rows, q.Before, err = r.store.Actions(ctx, q); err != nil {
+			return nil, storeFails("journal: %v", err)
+		}
+		for _, a := range rows {
+			if a.Decision == w.decision {
+				list = append(list, a)
+			}
+		}
+	}
+	slices.Reverse(list)
+	return list, nil
 }
 
 // clock is a moment of the day in IST.
@@ -254,7 +298,7 @@ func (p *program) orderObject(ctx context.Context, r *record, id string, events 
 	}
 	for _, e := range slices.Backward(events) {
 		for _, d := range e.Decisions {
-			ids, err := r.actionsOf(ctx, e.OrderID, &d)
+			ids, err := r.actionsOf(ctx, whoseOf(&e, &d))
 			if err != nil {
 				return err
 			}

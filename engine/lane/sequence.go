@@ -219,7 +219,7 @@ func (l *Lane) begin(run *run, rule *rules.Rule, step *rules.Step, a *actions.Ac
 		l.message(a, args, dry)
 	case "log":
 		text := args.Text("text")
-		l.batch.Logs = append(l.batch.Logs, Log{"info", text, []any{"rule", rule.Name, "account", l.o.Account, "order_id", s.OrderID}})
+		l.batch.Logs = append(l.batch.Logs, Log{"info", text, []any{"rule", rule.Name, "order_id", s.OrderID}})
 		l.setAction(a, actions.Done, "")
 	default:
 		l.failAction(a, &actions.Error{Class: actions.ClassInternal, Message: "no such action in this version: " + step.Action})
