@@ -269,7 +269,7 @@ func startProcess(b *testing.B, data, source string) *process {
 	binary := filepath.Join(benchBinary(b), "backstop")
 	x := newExchange(b)
 	p := &process{broker: httptest.NewServer(paper.NewServer(x, paper.ServerOptions{}))}
-	listen, admin := freePort(b), freePort(b)
+	listen, admin := benchPort(b), benchPort(b)
 	p.cmd = exec.Command(binary, "serve", "--rules", writeRules(b, source), "--data", data, "--listen", listen, "--admin", admin, "--market-hours", "always")
 	p.cmd.Env = append(os.Environ(), "KITE_USER_ID="+benchAccount, "KITE_API_KEY="+benchKey, "KITE_API_SECRET="+benchSecret, "KITE_ACCESS_TOKEN="+benchToken, "KITE_BASE_URL="+p.broker.URL)
 	p.cmd.Stderr = io.Discard
@@ -310,13 +310,13 @@ func benchBinary(b *testing.B) string {
 	return dir
 }
 
-func freePort(b *testing.B) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+// benchPort is an address that nobody listens on.
+func benchPort(b *testing.B) string {
+	address, err := freeAddress()
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return address
 }
 
 // resident is the process's memory in MB.

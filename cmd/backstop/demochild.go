@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -140,14 +142,29 @@ func (c *child) ready(ctx context.Context, url string) error {
 	}
 }
 
+// Ports that freeAddress gives lie below those that kernels give to connections on their way out: such a one may be taken
+// by anybody between the end of a process and its next start.
+const (
+	portsFrom = 20_000
+	portsTo   = 32_000
+)
+
+var portsGiven sync.Map // none is given twice by one process
+
 // freeAddress is a loopback address that nobody listens on at this moment.
 func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+	for range portsTo - portsFrom {
+		port := portsFrom + rand.IntN(portsTo-portsFrom)
+		if _, given := portsGiven.LoadOrStore(port, true); given {
+			continue
+		}
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err != nil {
+			continue // somebody's
+		}
+		return l.Addr().String(), l.Close()
 	}
-	defer func() { _ = l.Close() }() // it has served its purpose
-	return l.Addr().String(), nil
+	return "", errors.New("no port of this machine is free")
 }
 
 // tailMax is how much of a process's log is kept.

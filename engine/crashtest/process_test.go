@@ -127,7 +127,7 @@ func (p *process) tail() string {
 func freePort(t testing.TB) int {
 	t.Helper()
 	for range 200 {
-		port := 10_000 + rand.IntN(20_000)
+		port := 10_000 + rand.IntN(10_000)
 		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil {
 			continue
