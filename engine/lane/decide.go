@@ -38,7 +38,7 @@ func (l *Lane) decide(e *order.Event) {
 			case r.Listens(e.Kind):
 				row.Decisions = append(row.Decisions, l.decideRule(e, r, facts, words))
 			case l.o.Tell:
-				row.Decisions = append(row.Decisions, journal.Decision{ID: decisionID(e, r), Rule: r.Name, Why: "on"})
+				row.Decisions = append(row.Decisions, journal.Decision{ID: decisionID(e, r), Rule: r.Name, Why: l.deaf(r)})
 			}
 		}
 	}
@@ -54,6 +54,17 @@ func (l *Lane) decide(e *order.Event) {
 		l.fresh[e.ID] = true
 	}
 	l.recheck(e)
+}
+
+// deaf is the first field of a rule that does not listen which says no.
+func (l *Lane) deaf(r *rules.Rule) string {
+	switch {
+	case !r.Enabled:
+		return "enabled"
+	case len(r.Accounts) > 0 && !slices.Contains(r.Accounts, l.o.Account):
+		return "accounts"
+	}
+	return "on"
 }
 
 // worthKeeping says whether the row of a price event tells anything that the prices beside it don't: prices move a
