@@ -91,6 +91,7 @@ type unmoved struct {
 // wish is what a rule wrote last. It is taken when the confirmed layer has reached what it stands on: until
 // then the slot keeps what it has, so that a forged postback moves nothing and freezes nothing.
 type wish struct {
+	Action    string           `json:"action,omitempty"` // whose it is
 	Stands    actions.Standing `json:"stands"`
 	Confirmed bool             `json:"confirmed,omitempty"` // it stood on the confirmed layer when it was written
 	Trigger   order.Price      `json:"trigger,omitempty"`

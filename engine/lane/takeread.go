@@ -68,9 +68,15 @@ func (l *Lane) takeRead(r *Read) {
 	l.goodReads = append(l.goodReads, began)
 	l.journalJSON(journal.InputRead, doc)
 	l.wholeAgain(doc.Missing)
-	l.settleUnknown(r, doc.Rows > 0 && len(doc.Missing) == 0 && doc.Unreadable == 0)
+	l.settleUnknown(r, (doc.Rows > 0 || l.firstOfDay()) && len(doc.Missing) == 0 && doc.Unreadable == 0)
 	l.refute(r)
 	l.arm(arming)
+}
+
+// firstOfDay says whether no order of today is known yet: then an empty book is what is to be expected, and what was lost
+// is the day's first order, such as the stop of what was carried in.
+func (l *Lane) firstOfDay() bool {
+	return !slices.ContainsFunc(l.book.Orders(), func(o *order.Order) bool { return !o.Assumed })
 }
 
 // wholeAgain asks for another reading where one lacked orders that the broker's own channels have shown: it may lack

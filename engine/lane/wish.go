@@ -163,7 +163,7 @@ func (l *Lane) own(s *slot, a *actions.Action, rule *rules.Rule, w *wish) {
 	if s.Rule == "" {
 		s.Rule = rule.Name
 	}
-	w.Before = s.Wish
+	w.Action, w.Before = a.ID, s.Wish
 	s.Owner, s.Wish = a.ID, w
 	s.Assumed = a.Assumed
 	l.touchSlot(s)
@@ -206,6 +206,12 @@ func (l *Lane) takeWish(s *slot) {
 	if w == nil {
 		return
 	}
+	var older []*wish // what w was measured against when it was written
+	for o := w.Before; o != nil; o = o.Before {
+		if l.stands(o.Stands) {
+			older = append(older, o)
+		}
+	}
 	w.Before = nil
 	if waits == nil {
 		s.Wish = nil
@@ -213,10 +219,27 @@ func (l *Lane) takeWish(s *slot) {
 		waits.Before = nil // the newer ones still wait
 	}
 	l.touchSlot(s)
-	if !w.Confirmed && waits == nil { // an older one keeps its own prices: what the newer one saw may be a forgery
+	if !w.Confirmed && waits == nil { // where newer ones wait it keeps its own prices: what they saw may be a forgery
+		if l.moves(s, w) {
+			for _, o := range slices.Backward(older) {
+				l.evaluateAgain(s, o)
+				l.useWish(s, o)
+			}
+		}
 		l.evaluateAgain(s, w)
 	}
 	l.useWish(s, w)
+}
+
+// moves says whether a wish moves a stop or target that others asked for: it answers no fill of an entry, and what it
+// comes to anew is measured against theirs.
+func (l *Lane) moves(s *slot, w *wish) bool {
+	a := l.actions[cmp.Or(w.Action, s.Owner)]
+	if a == nil {
+		return false
+	}
+	run := l.runs[a.Decision]
+	return run != nil && (run.Event.Role != order.RoleEntry || run.Event.Fill == 0)
 }
 
 // useWish makes what a wish asks for a stop's or target's own.
@@ -234,7 +257,7 @@ func (l *Lane) useWish(s *slot, w *wish) {
 // evaluateAgain takes a wish's prices anew, for they were evaluated on a claim: a postback's checksum does not cover
 // its average price, and the broker's own row has corrected that by now.
 func (l *Lane) evaluateAgain(s *slot, w *wish) {
-	a := l.actions[s.Owner]
+	a := l.actions[cmp.Or(w.Action, s.Owner)]
 	if a == nil || w.Keep {
 		return
 	}
