@@ -270,3 +270,17 @@ func TestARuleForTheGroupMovesTheStopsOfItsFills(t *testing.T) {
 		}
 	}
 }
+
+// A move that a spike asked for waits for the reading with the stop that it moves. When the price has come back by then it
+// moves nothing, and what is placed is the stop that the fill asked for.
+func TestASpikeBeforeTheConfirmationLoosensNoStop(t *testing.T) {
+	d := newDesk(t, trailRules)
+	d.set("E1", filled(75))
+	d.postback("E1")
+	d.step(tick(16000)) // a third above the entry
+	d.step(tick(8000))  // and a third below
+	d.readBook()
+	if p := d.take(actions.Place).Call.Params; p.TriggerPrice != 96*order.Rupee {
+		t.Fatalf("a stop at 96, as the fill asked for, not at %s", p.TriggerPrice)
+	}
+}
