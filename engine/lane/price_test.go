@@ -277,8 +277,10 @@ func TestASpikeBeforeTheConfirmationLoosensNoStop(t *testing.T) {
 	d := newDesk(t, trailRules)
 	d.set("E1", filled(75))
 	d.postback("E1")
+	d.now = d.now.Add(time.Second)
 	d.step(tick(16000)) // a third above the entry
-	d.step(tick(8000))  // and a third below
+	d.now = d.now.Add(time.Second)
+	d.step(tick(8000)) // and a third below
 	d.readBook()
 	if p := d.take(actions.Place).Call.Params; p.TriggerPrice != 96*order.Rupee {
 		t.Fatalf("a stop at 96, as the fill asked for, not at %s", p.TriggerPrice)
