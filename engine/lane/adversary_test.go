@@ -108,6 +108,53 @@ func TestInvariant5WhatWaitedInDryRunIsNeverSentLater(t *testing.T) {
 	d.none()
 }
 
+// What a dry run planned covers nothing once it has ended, after the second start as after the first.
+func TestInvariant5PlannedStopsCoverNothingInLive(t *testing.T) {
+	d := newDesk(t, stopRule, func(o *lane.Options) { o.Mode = lane.DryRun })
+	d.snap, d.rows = &journal.Snapshot{}, map[string]journal.Event{}
+	d.set("A1", filled(75)) // listed when the dry run begins, and again when it ends
+	d.start()
+	d.arm()
+	d.set("E1", filled(75))
+	d.postback("E1")
+	d.readBook()
+	d.opts.Mode = lane.Live
+	for _, first := range []bool{true, false} { // twice in live
+		d.now = d.now.Add(time.Minute)
+		d.start()
+		d.tells = nil
+		d.arm()
+		if listed := slices.ContainsFunc(d.tells, func(s string) bool { return strings.HasPrefix(s, "ALREADY OPEN WITHOUT AN EXIT") }); listed != first {
+			t.Errorf("first start in live: %v; listed: %q", first, d.tells)
+		}
+		d.wait(time.Minute)
+		d.none()
+		if !slices.ContainsFunc(d.tells, func(s string) bool { return strings.HasPrefix(s, "NOT PROTECTED") }) {
+			t.Errorf("first start in live: %v; told %q", first, d.tells)
+		}
+	}
+}
+
+// A cancel that a dry run planned has cancelled nothing.
+func TestInvariant5APlannedCancelHasEndedNoOrder(t *testing.T) {
+	d := newDesk(t, "version: 1\nrules:\n  - name: off\n    on: [open, partial_fill]\n    then:\n      - cancel_order: {}\n", func(o *lane.Options) { o.Mode = lane.DryRun })
+	d.set("E1", func(u *order.Update) { u.Status = order.StatusOpen })
+	d.postback("E1")
+	d.readBook()
+	d.opts.Mode = lane.Live
+	d.now = d.now.Add(time.Minute)
+	d.start()
+	d.arm()
+	d.wait(10 * time.Second)
+	d.none()
+	d.set("E1", func(u *order.Update) { u.Status, u.FilledQuantity = order.StatusOpen, 25 })
+	d.postback("E1")
+	d.wait(5 * time.Second)
+	if r := d.take(actions.Cancel); r.Call.OrderID != "E1" {
+		t.Errorf("E1 is to be cancelled, not %+v", r.Call)
+	}
+}
+
 func TestAPostbackOfYesterdayMovesNothing(t *testing.T) {
 	d := newDesk(t, stopRule, func(o *lane.Options) { o.Confirm = false })
 	d.set("E1", filled(75))

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"backstop/engine/journal"
+	"backstop/engine/order"
 )
 
 // commit turns what the step changed into rows, in a fixed order, so that the same step writes the same bytes.
@@ -19,9 +20,12 @@ func (l *Lane) commit() {
 		if !ok {
 			continue
 		}
-		c.Orders = append(c.Orders, journal.OrderRow{Account: l.o.Account, OrderID: id, Day: o.Day,
-			Status: string(o.Row().Status), Group: l.groupOf(o), Doc: l.json(o)})
+		c.Orders = append(c.Orders, l.orderRow(o))
 	}
+	for _, o := range l.discarded {
+		c.Orders = append(c.Orders, l.orderRow(o))
+	}
+	l.discarded = nil
 	for _, id := range slices.Sorted(maps.Keys(l.dirty.actions)) {
 		c.Actions = append(c.Actions, *l.actions[id])
 	}
@@ -33,6 +37,10 @@ func (l *Lane) commit() {
 		c.Docs = append(c.Docs, journal.Doc{Kind: docMeta, ID: l.o.Account, Body: encode(l.meta)})
 	}
 	l.dirty = newDirty()
+}
+
+func (l *Lane) orderRow(o *order.Order) journal.OrderRow {
+	return journal.OrderRow{Account: l.o.Account, OrderID: o.ID, Day: o.Day, Status: string(o.Row().Status), Group: l.groupOf(o), Doc: l.json(o)}
 }
 
 func (l *Lane) docs(c *journal.Commit) {

@@ -93,11 +93,14 @@ type Lane struct {
 	texts     map[string]bool        // versions of the rules whose text the journal has
 	shown     map[string]uint64      // what the book last showed of each order: a hash of the row
 
-	batch   Batch
-	queue   []order.Event
-	scratch []byte
-	story   *Story
-	fresh   map[string]bool // events that this step is the first to write
+	batch       Batch
+	queue       []order.Event
+	scratch     []byte
+	story       *Story
+	afterDryRun bool           // this start ended a dry run
+	discarded   []*order.Order // what it had planned: written once more, as ended
+
+	fresh map[string]bool // events that this step is the first to write
 
 	misses int // how many decisions of the event under way did not match
 }
@@ -172,10 +175,15 @@ func (l *Lane) dropDryRun() {
 	}
 	kept := order.NewBook(l.o.Account)
 	for _, o := range l.book.Orders() {
-		if !o.Assumed {
+		switch {
+		case o.Assumed:
+			o.Discard()
+			l.discarded = append(l.discarded, o)
+		case !o.Presumed(): // else what the broker has of it is taken from its book
 			kept.Restore(o)
 		}
 	}
+	l.afterDryRun = true
 	l.meta.Overnight, l.meta.Stood = unlookedAfter(l.meta.Overnight), unlookedAfter(l.meta.Stood)
 	if l.book.OvernightKnown() {
 		kept.SetOvernight(unlookedAfter(l.book.Overnight()))

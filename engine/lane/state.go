@@ -229,6 +229,9 @@ func (l *Lane) restore(snap *journal.Snapshot) error {
 		if err := json.Unmarshal(row.Doc, &o); err != nil {
 			return fmt.Errorf("order %s: %w", row.OrderID, err)
 		}
+		if o.Assumed && l.o.Mode != DryRun && l.meta.ArmedMode != DryRun { // of a dry run that has ended
+			continue
+		}
 		l.book.Restore(&o)
 		l.noteLoose(&o)
 		l.noteStray(&o)

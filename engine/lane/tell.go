@@ -116,6 +116,9 @@ func (l *Lane) bareText(g *order.Group, bare int64) string {
 		live = fmt.Sprintf("Exits for %d of %d are live", g.Covered(), g.Open())
 	}
 	next, hint := "no rule asked for a stop", "Place a stop in Kite, or exit."
+	if l.ofDryRun(g) {
+		next = "what was decided in dry-run is not sent"
+	}
 	for _, s := range l.slotsAt(g.Key) {
 		if s.Kind != actions.SlotStop || s.Group != g.ID {
 			continue
@@ -248,12 +251,18 @@ func (l *Lane) openGroup(k order.Key, id string) *order.Group {
 	return nil
 }
 
+// ofDryRun says whether a group was entered in the dry run that this start ended: what was decided of it then is never sent.
+func (l *Lane) ofDryRun(g *order.Group) bool {
+	o, ok := l.book.Order(g.ID)
+	return l.afterDryRun && ok && o.FirstSeen.Before(l.started)
+}
+
 // tellBaseline lists once what was open before Backstop began and has no exit.
 func (l *Lane) tellBaseline() {
 	var lines []string
 	for _, k := range l.book.Keys() {
 		for _, g := range l.book.Holding(order.Confirmed, k).Groups {
-			if bare := g.Open() - g.Covered(); g.Baseline && bare > 0 {
+			if bare := g.Open() - g.Covered(); (g.Baseline || l.ofDryRun(g)) && bare > 0 {
 				lines = append(lines, fmt.Sprintf("%s %s %d", k.Tradingsymbol, k.Product, bare*g.Sign))
 			}
 		}
@@ -261,7 +270,11 @@ func (l *Lane) tellBaseline() {
 	if len(lines) == 0 {
 		return
 	}
-	l.say("baseline", fmt.Sprintf("ALREADY OPEN WITHOUT AN EXIT (%s): %s. Backstop leaves what was there before it began.",
+	cause := "baseline"
+	if l.afterDryRun { // each time anew
+		cause += " " + l.started.UTC().Format(time.RFC3339)
+	}
+	l.say(cause, fmt.Sprintf("ALREADY OPEN WITHOUT AN EXIT (%s): %s. Backstop leaves what was there before it began.",
 		l.o.Account, listed(lines)), sayOnce)
 }
 

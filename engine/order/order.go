@@ -182,3 +182,24 @@ func (o *Order) remember(u *Update, raw uint64) {
 		o.Claims = append(o.Claims, raw)
 	}
 }
+
+// Discard ends an order that a dry run planned and that never was.
+func (o *Order) Discard() {
+	for i := range o.Layers {
+		if s := &o.Layers[i]; s.Known {
+			s.Row.Status, s.Row.RawStatus, s.Row.StatusMessage = StatusCancelled, string(StatusCancelled), "planned in a dry run, which has ended"
+		}
+	}
+	o.Told.Terminal = true
+}
+
+// Presumed says whether a change that a dry run only planned stands in what is known of the order.
+func (o *Order) Presumed() bool {
+	planned := sourceRank(SourceReplay)
+	for i := range o.Layers {
+		if s := &o.Layers[i]; s.Known && (s.Version.Source == planned || s.Standing.Source == planned) {
+			return true
+		}
+	}
+	return false
+}
