@@ -40,50 +40,37 @@ func (r *Refusal) Error() string { return r.Why }
 // be a request's: what the engine does by itself has no action.
 func (c *console) word(verb Verb) func(r *http.Request) (any, *problem) {
 	return func(r *http.Request) (any, *problem) {
-		w := Word{Verb: verb, ID: r.PathValue("id")}
-		if p := readWord(r, &w); p != nil {
-			return nil, p
-		}
-		if _, p := c.named(r); p != nil {
-			return nil, p
-		}
-		// Not the request's own end: what was said holds although the sayer hung up.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), controlWithin)
-		defer cancel()
-		err := c.Engine.Obey(ctx, w)
-		var refused *Refusal
-		switch {
-		case errors.As(err, &refused):
-			return nil, &problem{http.StatusConflict, input, refused.Why}
-		case err != nil:
-			return nil, c.disobeyed(string(verb), w.ID, err)
-		}
-		c.Log.Info("console: "+string(verb), "id", w.ID, "by", w.By, "from", r.RemoteAddr)
-		return c.named(r)
+		return c.follow(r, Word{Verb: verb, ID: r.PathValue("id")}, c.named)
 	}
 }
 
 // adopt takes the order of the address on and answers with it as it then is. Said again it changes nothing.
 func (c *console) adopt(r *http.Request) (any, *problem) {
-	w := Word{Verb: Adopt, OrderID: r.PathValue("id")}
+	return c.follow(r, Word{Verb: Adopt, OrderID: r.PathValue("id")}, c.order)
+}
+
+// follow reads the rest of a word, gives it to the engine and answers with what it was about, before and after.
+func (c *console) follow(r *http.Request, w Word, about func(r *http.Request) (any, *problem)) (any, *problem) {
 	if p := readWord(r, &w); p != nil {
 		return nil, p
 	}
-	if _, p := c.order(r); p != nil {
+	if _, p := about(r); p != nil {
 		return nil, p
 	}
+	// Not the request's own end: what was said holds although the sayer hung up.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), controlWithin)
 	defer cancel()
+	id := r.PathValue("id")
 	err := c.Engine.Obey(ctx, w)
 	var refused *Refusal
 	switch {
 	case errors.As(err, &refused):
 		return nil, &problem{http.StatusConflict, input, refused.Why}
 	case err != nil:
-		return nil, c.disobeyed("adopt", w.OrderID, err)
+		return nil, c.disobeyed(string(w.Verb), id, err)
 	}
-	c.Log.Info("console: adopt", "order", w.OrderID, "by", w.By, "from", r.RemoteAddr)
-	return c.order(r)
+	c.Log.Info("console: "+string(w.Verb), "id", id, "by", w.By, "from", r.RemoteAddr)
+	return about(r)
 }
 
 // order is the order of the address, of the last day that has one of its id.

@@ -47,19 +47,7 @@ func TestInvariant2TheDaysFirstPlacementIsSentAgainThoughTheBookIsEmpty(t *testi
 	d.wait(16 * time.Minute)
 	r := d.take(actions.Place)
 	d.refuse(r, actions.ClassAmbiguous)
-	ended := d.now
-	for len(d.sends) == 0 {
-		d.wait(200 * time.Millisecond)
-		if d.now.Sub(ended) > time.Minute {
-			t.Fatal("it was never sent again")
-		}
-	}
-	if took := d.now.Sub(ended); took < 20*time.Second {
-		t.Errorf("sent again after %s", took)
-	}
-	if again := d.take(actions.Place); again.ID != r.ID || again.Tag() != r.Tag() {
-		t.Errorf("sent again as %s, first was %s", again.ID, r.ID)
-	}
+	d.sentAgain(r)
 }
 
 // On a holiday of the derivatives on which MCX has its evening, the positions may still be those of the last session:
