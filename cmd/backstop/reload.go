@@ -205,7 +205,7 @@ func (r *reloader) read() (*rules.Set, map[string]actions.Channel, string, error
 	if err != nil {
 		return nil, nil, "", err
 	}
-	return set, channels, string(text), nil
+	return set, marked(channels, r.server.exchange), string(text), nil
 }
 
 // refuse keeps the rules in force and tells why, once.

@@ -20,9 +20,9 @@ const DocRulesText = "rules_text"
 
 // FactsOf are what an event's row says of its order, for the rules' leads.
 func FactsOf(e *order.Event) rules.Facts {
-	f := rules.Facts{Account: e.Account}
+	f := rules.Facts{Account: e.Account, Exchange: e.Key.Exchange, Tradingsymbol: e.Key.Tradingsymbol, Product: e.Key.Product}
 	if e.OrderID != "" {
-		f.Exchange, f.Tradingsymbol, f.Product, f.TransactionType, f.Role = e.Key.Exchange, e.Key.Tradingsymbol, e.Key.Product, e.Side, string(e.Role)
+		f.TransactionType, f.Role = e.Side, string(e.Role)
 	}
 	return f
 }

@@ -78,11 +78,13 @@ func worthKeeping(row *journal.Event) bool {
 // facts are what the rules' leads look at. They are told to be indexed where the event's own words say the same, so
 // that what the rules which did not face it said can be told from the journal's row alone.
 func (l *Lane) facts(e *order.Event) (f rules.Facts, indexed bool) {
-	f.Account = l.o.Account
 	o, ok := l.book.Order(e.OrderID)
-	if !ok {
+	if !ok { // of a group that was carried in, or of none
+		f = journal.FactsOf(e)
+		f.Account = l.o.Account
 		return f, e.OrderID == ""
 	}
+	f.Account = l.o.Account
 	row := o.Row()
 	f.Exchange, f.Tradingsymbol, f.Product, f.TransactionType, f.Role = row.Exchange, row.Tradingsymbol, row.Product, row.TransactionType, string(e.Role)
 	return f, journal.FactsOf(e) == f

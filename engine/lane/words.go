@@ -20,6 +20,9 @@ func (l *Lane) words(e *order.Event, r *run) *rules.Words {
 			w.Order.Role, w.Order.IsExit = string(e.Role), e.Role.IsExit()
 		}
 	}
+	if e.OrderID == "" { // of a group whose entry is not known: its instrument is
+		w.Order.Exchange, w.Order.Tradingsymbol, w.Order.Product = e.Key.Exchange, e.Key.Tradingsymbol, e.Key.Product
+	}
 	if g := l.group(order.Claimed, e.Key, e.Group); g != nil {
 		w.Group = l.groupWords(g)
 		if g.First != nil && e.OrderID == g.ID { // its entry is of an earlier day and in no book
