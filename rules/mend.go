@@ -235,6 +235,7 @@ func implicitNull(n *yaml.Node) bool {
 
 func (r *reader) tellEaten(line int, f eaten) {
 	value := string(r.src.lines[line][f.from:f.to])
+	value = withoutOuter(value)
 	hint := "put the value in quotes: " + mended(value)
 	if f.key != "" {
 		hint = "put the value in quotes: " + f.key + ": " + mended(value)
@@ -246,6 +247,17 @@ func (r *reader) tellEaten(line int, f eaten) {
 		hint = "write each element on a line of its own below " + f.key + ":, behind `- `"
 	}
 	r.fail(place{line + 1, f.from + 1}, f.to-f.from, f.code, f.message, hint)
+}
+
+// withoutOuter is a value without the quotes around all of it, which a quote inside a ${…} ended too early.
+func withoutOuter(value string) string {
+	inner, begins := strings.CutPrefix(value, `"`)
+	inner, ends := strings.CutSuffix(inner, `"`)
+	first, _, more := strings.Cut(inner, `"`)
+	if begins && ends && more && strings.LastIndex(first, "${") > strings.LastIndex(first, "}") {
+		return inner
+	}
+	return value
 }
 
 // continues says what YAML ate on a line that goes on with the value of the line before; "" for none.
