@@ -278,7 +278,7 @@ func (l *Lane) tellOrder(o *order.Order, u *order.Update) {
 		before := *o.Row()
 		before.Tags = nil
 		before.FilledQuantity = e.Filled - e.Fill
-		before.Status = previous.Status
+		before.Status, before.RawStatus = previous.Status, string(previous.Status)
 		before.Quantity, before.Price = previous.Values.Quantity, previous.Values.Price
 		before.TriggerPrice, before.OrderType = previous.Values.Trigger, previous.Values.Type
 		e.Previous = &before
