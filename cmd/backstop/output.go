@@ -26,7 +26,7 @@ import (
 //   - Standard error carries messages: what went wrong, each as one line "backstop: …" that ends with what to do,
 //     and the service's log.
 //   - --json prints JSON Lines on standard output, one object a line, and nothing else there; field names are
-//     those of interface.md and the HTTP API.
+//     those of the HTTP API.
 //   - Colour only on a terminal, never with NO_COLOR or TERM=dumb, never in --json. Progress only on a terminal (progress.go).
 //   - Times are shown in IST, prices in rupees in their shortest form, quantities in units.
 //   - Secrets are of type secret, which prints as stars.

@@ -61,7 +61,7 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// TestRowsCarryTheContractsNames holds the rows against interface.md, 'HTTP, private side'.
+// TestRowsCarryTheContractsNames holds the rows against the names that programs rely on.
 func TestRowsCarryTheContractsNames(t *testing.T) {
 	t.Parallel()
 	s, d := scene()

@@ -14,7 +14,7 @@ var (
 	unknownReads  = []time.Duration{0, time.Second, 3 * time.Second, 10 * time.Second, 16 * time.Second, 20 * time.Second, 22 * time.Second}
 )
 
-// Paces of book readings (design.md): at once when the last is over a second old; beyond 20 a minute one in 3 s,
+// Paces of book readings: at once when the last is over a second old; beyond 20 a minute one in 3 s,
 // save for uncovered quantity.
 const (
 	readGap     = time.Second

@@ -1,6 +1,7 @@
 package lane
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -332,7 +333,7 @@ func (l *Lane) fail(r *actions.Request, e *actions.Error) {
 	l.tellFailed(nil, r, e)
 }
 
-// refute takes back what a postback claimed and the book did not show in time (design.md, the way of an update).
+// refute takes back what a postback claimed and the book did not show in time.
 func (l *Lane) refute(read *Read) {
 	cutoff := l.meta.Now.Add(-2 * refuteAfter)
 	l.goodReads = slices.DeleteFunc(l.goodReads, func(t time.Time) bool { return t.Before(cutoff) })
@@ -361,7 +362,7 @@ func (l *Lane) refute(read *Read) {
 		l.refuteRuns(o.ID, row.Key())
 		l.emit(order.Event{ID: actions.ID("event", l.o.Account, o.ID, "refuted", fmt.Sprint(len(o.Refuted))), Kind: order.KindRefuted,
 			OrderID: o.ID, Key: row.Key(), Status: row.Status, Filled: row.FilledQuantity,
-			Message: fmt.Sprintf("a postback said %s, filled %d; the order book does not show it", row.RawStatus, row.FilledQuantity)})
+			Message: fmt.Sprintf("a postback said %s, filled %d; the order book does not show it", cmp.Or(row.RawStatus, "nothing of its status"), row.FilledQuantity)})
 		if k := o.Seen(order.Confirmed); k.Known { // what is true of it is told anew
 			seen := k.Row
 			seen.Source = order.SourceBook

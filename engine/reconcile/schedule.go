@@ -10,7 +10,7 @@ import (
 )
 
 // Least is the shortest time that a schedule may leave between two readings: Kite takes polling every 2 s as
-// abuse, and design.md's own reads come besides.
+// abuse, and the lane's own reads come besides.
 const Least = 5 * time.Second
 
 // off leaves only the reading at the start and on demand.
