@@ -33,7 +33,7 @@ func TestSIGHUPReloadsAtOnce(t *testing.T) {
 	_ = closed.Close()
 	cmd := exec.Command("backstop", "serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--log", "json")
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "KITE_USER_ID=AB1234", "KITE_API_KEY=k", "KITE_API_SECRET=s", "KITE_ACCESS_TOKEN=t", "KITE_BASE_URL=http://"+closed.Addr().String())
+	cmd.Env = append(os.Environ(), "KITE_USER_ID=AB1234", "KITE_API_KEY=k", "KITE_API_SECRET=s", "KITE_ACCESS_TOKEN=t", "KITE_BASE_URL=http://"+closed.Addr().String(), "TELEGRAM_USERS=42")
 	log, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -54,7 +54,7 @@ func TestSIGHUPReloadsAtOnce(t *testing.T) {
 			t.Fatalf("the log ended before %q", patterns)
 		}
 	}
-	until(`"msg":"backstop serves"`)
+	until(`"msg":"backstop serves"`, `"msg":"TELEGRAM_USERS has no effect in this version`)
 	if err := os.Rename(filepath.Join(dir, "next.yaml"), filepath.Join(dir, "rules.yaml")); err != nil {
 		t.Fatal(err)
 	}

@@ -141,6 +141,9 @@ func (p *program) serve(ctx context.Context, s *settings, o serveOptions) error 
 	if set.Alerts() == "" {
 		log.Warn("no channel is told what goes wrong: set TELEGRAM_BOT_TOKEN and TELEGRAM_CHAT_ID")
 	}
+	if s.env["TELEGRAM_USERS"] != "" {
+		log.Warn("TELEGRAM_USERS has no effect in this version: Telegram is told, it has no buttons and takes no commands")
+	}
 	for _, h := range held {
 		sv.tell(fmt.Sprintf("NOT LIVE (%s): it stays in dry-run: %s. Run backstop doctor, mend what it finds, and restart backstop serve.", h.user, h.why))
 	}
