@@ -129,7 +129,7 @@ func paced(b *testing.B, url string, bodies [][]byte, rate int) latencies {
 }
 
 func newClient() (client *http.Client, idle func()) {
-	transport := &http.Transport{MaxIdleConnsPerHost: benchConnections, MaxConnsPerHost: 4 * benchConnections}
+	transport := &http.Transport{MaxIdleConnsPerHost: 4 * benchConnections, MaxConnsPerHost: 4 * benchConnections}
 	return &http.Client{Transport: transport}, transport.CloseIdleConnections
 }
 

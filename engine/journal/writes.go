@@ -173,7 +173,8 @@ type Rows struct {
 
 // Encode turns a commit into its rows, or says what can't be written.
 func (c *Commit) Encode() (*Rows, error) {
-	x := &Rows{Step: Step{Account: c.Account, At: c.At, Exits: int64(c.Exits), Risk: int64(c.Risk)}}
+	x := &Rows{Step: Step{Account: c.Account, At: c.At, Exits: int64(c.Exits), Risk: int64(c.Risk)}, Inputs: make([]Row, 0, len(c.Inputs)),
+		Events: make([]Row, 0, len(c.Events)), Orders: make([]Row, 0, len(c.Orders))}
 	for i := range c.Inputs {
 		x.Inputs = append(x.Inputs, InputRow(&c.Inputs[i]))
 	}
@@ -222,6 +223,9 @@ func (x *Rows) docs(c *Commit) {
 		if r := DocRow(c.Account, d); d.Body == nil {
 			x.Gone = append(x.Gone, r)
 		} else {
+			if x.Docs == nil {
+				x.Docs = make([]Row, 0, len(c.Docs)-i)
+			}
 			x.Docs = append(x.Docs, r)
 		}
 	}

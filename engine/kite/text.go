@@ -8,8 +8,21 @@ import (
 	"unicode/utf8"
 )
 
+// words are the texts that stand in every order. They are one text each, for a day's orders are kept in memory.
+var words = func() map[string]string {
+	known := map[string]string{}
+	for _, w := range strings.Fields("COMPLETE REJECTED CANCELLED OPEN UPDATE BUY SELL MARKET LIMIT SL SL-M DAY IOC TTL CNC NRML MIS MTF CO regular amo co " +
+		"iceberg auction NSE BSE NFO BFO MCX CDS BCD") {
+		known[w] = w
+	}
+	return known
+}()
+
 // unescape is the text of what stands between a scanned text's quotes.
 func unescape(b []byte) string {
+	if w, ok := words[string(b)]; ok {
+		return w
+	}
 	plain := true
 	for _, c := range b {
 		if c == '\\' || c >= utf8.RuneSelf {

@@ -34,7 +34,13 @@ var fields = numbered([]named{
 	{"order_id", id(func(u *order.Update) *string { return &u.OrderID })},
 	{"exchange_order_id", id(func(u *order.Update) *string { return &u.ExchangeOrderID })},
 	{"parent_order_id", id(func(u *order.Update) *string { return &u.ParentOrderID })},
-	{"placed_by", text(func(u *order.Update) *string { return &u.PlacedBy })},
+	{"placed_by", func(u *order.Update, v value) error {
+		if v.kind == kindText && string(v.raw[1:len(v.raw)-1]) == u.Account {
+			u.PlacedBy = u.Account // nearly always, and then one text
+			return nil
+		}
+		return keep(v, func(s string) { u.PlacedBy = s })
+	}},
 	{"guid", text(func(u *order.Update) *string { return &u.GUID })},
 	{"app_id", count(func(u *order.Update) *int64 { return &u.AppID })},
 

@@ -313,7 +313,7 @@ func (l *Lane) emit(e order.Event) {
 	if o, ok := l.book.Order(e.OrderID); ok {
 		e.Side = o.Row().TransactionType
 	}
-	l.queue = append(l.queue, e)
+	l.queue = append(l.queue, &e)
 	l.storyEvent(e)
 }
 

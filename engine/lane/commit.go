@@ -15,6 +15,7 @@ func (l *Lane) commit() {
 	c := &l.batch.Commit
 	c.Account, c.At = l.o.Account, l.meta.Now
 	c.Events = slices.DeleteFunc(c.Events, l.movedNothing)
+	c.Orders = make([]journal.OrderRow, 0, len(l.dirty.orders)+len(l.discarded))
 	for _, id := range slices.Sorted(maps.Keys(l.dirty.orders)) {
 		o, ok := l.book.Order(id)
 		if !ok {

@@ -120,9 +120,10 @@ func (l *Lane) record(row *journal.Event, e *order.Event) {
 
 // eventDoc is an event as its row keeps it: without the order as it was before, which the updates before it tell.
 func (l *Lane) eventDoc(e *order.Event) []byte {
-	kept := *e
-	kept.Previous = nil
-	return l.json(&kept)
+	previous := e.Previous
+	e.Previous = nil
+	defer func() { e.Previous = previous }()
+	return l.json(e)
 }
 
 // decideRule is one rule's word on one event.

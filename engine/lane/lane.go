@@ -94,7 +94,7 @@ type Lane struct {
 	shown     map[string]uint64      // what the book last showed of each order: a hash of the row
 
 	batch       Batch
-	queue       []order.Event
+	queue       []*order.Event
 	scratch     []byte
 	story       *Story
 	afterDryRun bool           // this start ended a dry run
@@ -196,6 +196,8 @@ func (l *Lane) Step(now time.Time, grant Grant, inputs []Input) Batch {
 	l.batch, l.queue, l.fresh = Batch{}, nil, map[string]bool{}
 	l.advance(now)
 	l.batch.Commit.Exits, l.batch.Commit.Risk = grant.Exits, grant.Risk
+	l.batch.Commit.Inputs, l.batch.Commit.Events = make([]journal.Input, 0, len(inputs)), make([]journal.Event, 0, len(inputs)+1)
+	l.batch.Answers = make([]Answer, 0, len(inputs))
 	l.recordStart()
 	l.beginStory(&order.Update{})
 	l.lookAgain()
@@ -261,7 +263,7 @@ func (l *Lane) carry() {
 		case len(l.queue) > 0:
 			e := l.queue[0]
 			l.queue = l.queue[1:]
-			l.decide(&e)
+			l.decide(e)
 		case l.moveErrands():
 		case l.moveRuns():
 		case l.deriveSlots():

@@ -228,7 +228,7 @@ func (l *Lane) bare(g *order.Group) int64 {
 }
 
 func bareCause(g *order.Group) string {
-	return "unprotected " + g.Key.Instrument() + " " + g.Key.Product + " " + g.ID
+	return "unprotected " + g.ID + " " + g.Key.Instrument() + " " + g.Key.Product
 }
 
 // placedAs is what Backstop placed an order as, by its tag, before the broker's own channel has tied the two.

@@ -19,7 +19,9 @@ type Book struct {
 	carried map[Key][]Overnight
 	moves   map[Key][]Move // conversions by both of their places, oldest first
 	known   bool           // the overnight quantities are known
+	today   Day            // of the order that came last: one text for all
 	cache   [layers]map[Key]*Holding
+	events  []Event // what Tell gave last, to be written over
 }
 
 // entry is where an order is indexed. Its Tags are never changed.
@@ -247,7 +249,7 @@ func (b *Book) Fold(u *Update, now time.Time) FoldOutcome {
 	}
 	v, claims := versionOf(u), !u.Source.Confirms()
 	if !known {
-		o = &Order{Account: b.Account, ID: u.OrderID, FirstSeen: now, Day: DayOf(now)}
+		o = &Order{Account: b.Account, ID: u.OrderID, FirstSeen: now, Day: b.dayOf(now)}
 	} else if claims && slices.Contains(o.Refuted, v.Raw) {
 		return FoldOutcome{Order: o, Ignored: "refuted: the broker's book never showed it"}
 	}
@@ -298,6 +300,13 @@ func (b *Book) Fold(u *Update, now time.Time) FoldOutcome {
 	default:
 		return FoldOutcome{Order: o, Ignored: "duplicate"}
 	}
+}
+
+func (b *Book) dayOf(now time.Time) Day {
+	if d := DayOf(now); d != b.today {
+		b.today = d
+	}
+	return b.today
 }
 
 // turnsMove says whether an earlier time of o's fill puts it before a fill of another order of its place, or into the

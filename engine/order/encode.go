@@ -92,7 +92,10 @@ func (s *Seen) appendJSON(b []byte) []byte {
 		w.b = s.Row.appendJSON(w.b)
 	}
 	w.version("version", &s.Version)
-	w.version("standing", &s.Standing)
+	if s.Standing != nil {
+		w.name("standing")
+		w.b = s.Standing.appendJSON(w.b)
+	}
 	w.somePrice("average", s.Average)
 	w.someNumber("average_of", s.Averaged)
 	w.someTime("placed", s.Placed)

@@ -3,7 +3,6 @@ package order
 import (
 	"cmp"
 	"fmt"
-	"hash/fnv"
 	"slices"
 	"time"
 )
@@ -20,13 +19,20 @@ type version struct {
 }
 
 func versionOf(u *Update) version {
-	h := fnv.New64a()
-	if len(u.Raw) > 0 {
-		_, _ = h.Write(u.Raw) // a hash never fails to write
-	} else { // an update that was made, not received: its values tell it from another of the same second
-		_, _ = fmt.Fprint(h, u.RawStatus, u.Status, valuesOf(u), u.FilledQuantity, u.PendingQuantity, u.StatusMessage, u.AveragePrice)
+	raw := u.Raw
+	if len(raw) == 0 { // an update that was made, not received: its values tell it from another of the same second
+		raw = fmt.Append(nil, u.RawStatus, u.Status, valuesOf(u), u.FilledQuantity, u.PendingQuantity, u.StatusMessage, u.AveragePrice)
 	}
-	return version{!u.Interim, u.ExchangeUpdateTimestamp, u.OrderTimestamp, sourceRank(u.Source), u.Began, h.Sum64()}
+	return version{!u.Interim, u.ExchangeUpdateTimestamp, u.OrderTimestamp, sourceRank(u.Source), u.Began, fnv1a(raw)}
+}
+
+// fnv1a is the hash of hash/fnv, without its allocation on the way of every update.
+func fnv1a(b []byte) uint64 {
+	h := uint64(14695981039346656037)
+	for _, c := range b {
+		h = (h ^ uint64(c)) * 1099511628211
+	}
+	return h
 }
 
 func sourceRank(s Source) int {
@@ -58,7 +64,7 @@ type Seen struct {
 	Known    bool      `json:"known,omitempty"`
 	Row      Update    `json:"row,omitzero"`         // Kite's fields; Status, fills and average are the joined ones
 	Version  version   `json:"version,omitzero"`     // of the fields of Row that go both ways
-	Standing version   `json:"standing,omitzero"`    // of Status and its messages: the greatest among the updates of that rank
+	Standing *version  `json:"standing,omitempty"`   // of Status and its messages: the greatest among the updates of that rank; nil where it is Version
 	Average  Price     `json:"average,omitempty"`    // told with AverageOf filled; Row.AveragePrice is set where it fits
 	Averaged int64     `json:"average_of,omitempty"` // the filled quantity that Average belongs to
 	Placed   time.Time `json:"placed,omitzero"`      // the earliest broker time seen of the order
@@ -68,19 +74,21 @@ type Seen struct {
 // fold joins u into s.
 func (s *Seen) fold(u *Update, v version) {
 	if !s.Known {
-		s.Known, s.Version, s.Standing, s.Row = true, v, v, *u
+		s.Known, s.Version, s.Standing, s.Row = true, v, nil, *u
 		s.Row.Raw, s.Row.Tags = nil, nil
 	} else {
 		s.identity(u)
+		standing := s.standing()
 		if v.compare(s.Version) > 0 {
 			s.values(u)
 			s.Version = v
 		}
-		if cmp.Or(cmp.Compare(u.Status.rank(), s.Row.Status.rank()), v.compare(s.Standing)) > 0 {
+		if cmp.Or(cmp.Compare(u.Status.rank(), s.Row.Status.rank()), v.compare(standing)) > 0 {
 			s.Row.Status, s.Row.RawStatus = u.Status, u.RawStatus
 			s.Row.StatusMessage, s.Row.StatusMessageRaw = u.StatusMessage, u.StatusMessageRaw
-			s.Standing = v
+			standing = v
 		}
+		s.stand(standing)
 		s.Row.FilledQuantity = max(s.Row.FilledQuantity, u.FilledQuantity)
 		s.Row.CancelledQuantity = max(s.Row.CancelledQuantity, u.CancelledQuantity)
 	}
@@ -93,6 +101,21 @@ func (s *Seen) fold(u *Update, v version) {
 		s.FilledAt = earliest(s.FilledAt, brokerTime(u))
 	}
 	s.tags(u)
+}
+
+func (s *Seen) standing() version {
+	if s.Standing != nil {
+		return *s.Standing
+	}
+	return s.Version
+}
+
+func (s *Seen) stand(v version) {
+	s.Standing = nil
+	if v != s.Version {
+		kept := v // never written again: layers may share it
+		s.Standing = &kept
+	}
 }
 
 // fitAverage shows the average where it is that of what is filled: another quantity's average is not known.
@@ -144,12 +167,14 @@ func (s *Seen) trust(k *Seen) {
 // checked lets the fields that go both ways stand as k shows them, the broker's own word. A claim's times are its sender's
 // word, so one of the far future would hold for ever.
 func (s *Seen) checked(k *Seen) {
+	standing := s.standing()
 	s.values(&k.Row)
 	s.Version = k.Version
 	if s.Row.Status == k.Row.Status {
 		s.Row.RawStatus, s.Row.StatusMessage, s.Row.StatusMessageRaw = k.Row.RawStatus, k.Row.StatusMessage, k.Row.StatusMessageRaw
-		s.Standing = k.Standing
+		standing = k.standing()
 	}
+	s.stand(standing)
 }
 
 // values takes the fields that may go both ways.

@@ -157,6 +157,9 @@ func (g *Group) exit(orderID string, n int64, average Price, told bool) {
 		g.reducedBy = append(g.reducedBy, orderID)
 	}
 	g.Exited += n
+	if g.ByOrder == nil {
+		g.ByOrder = map[string]int64{}
+	}
 	g.ByOrder[orderID] += n
 	g.LastExit = orderID
 	g.left.add(n, average, told)

@@ -114,8 +114,7 @@ type mark struct {
 
 func (h *Holding) carry(o Overnight) {
 	held := magnitude(o.Quantity)
-	g := &Group{ID: o.GroupID(), Key: h.Key, Sign: 1, Tag: o.Tag, Filled: held, Carry: held, Baseline: !o.Ours, Carried: true, First: o.Entry, Since: o.Since,
-		ByOrder: map[string]int64{}}
+	g := &Group{ID: o.GroupID(), Key: h.Key, Sign: 1, Tag: o.Tag, Filled: held, Carry: held, Baseline: !o.Ours, Carried: true, First: o.Entry, Since: o.Since}
 	if held == 0 {
 		g.Filled, g.Exited, g.Gone = o.Gone, o.Gone, true
 	}
@@ -349,7 +348,7 @@ func (h *Holding) enter(o *Order, sign, quantity int64, average Price, told bool
 		}
 	}
 	if g == nil {
-		g = &Group{ID: o.ID, Key: h.Key, Sign: sign, Tag: o.GroupTag(), Baseline: true, ByOrder: map[string]int64{}}
+		g = &Group{ID: o.ID, Key: h.Key, Sign: sign, Tag: o.GroupTag(), Baseline: true}
 		h.begin(g)
 	}
 	g.Entries = append(g.Entries, o.ID)

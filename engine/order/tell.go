@@ -8,7 +8,8 @@ import (
 // Tell gives the events between what was told of an order and what is claimed now, and marks them told. Called
 // after every fold that changed something; the sum of Event.Fill over an order's events is its filled quantity,
 // and a terminal event comes once. closed says that the order's session has ended, so that a cancel without a
-// word means expiry. ID is left to the caller where it needs more than the broker's facts.
+// word means expiry. ID is left to the caller where it needs more than the broker's facts. The slice is the book's own until
+// the next Tell.
 func (b *Book) Tell(o *Order, closed bool, now time.Time) []Event {
 	s := o.Seen(Claimed)
 	if !s.Known {
@@ -19,7 +20,7 @@ func (b *Book) Tell(o *Order, closed bool, now time.Time) []Event {
 		b.Touch(o.Key())
 	}
 	t := teller{o: o, holding: b.Holding(Claimed, o.Key()), known: b.known, now: now, filled: o.Told.Filled}
-	t.events = b.Correct(o, now)
+	t.events = append(b.events[:0], b.Correct(o, now)...)
 	first := o.Told == (Told{})
 	switch row := &s.Row; {
 	case o.Told.Terminal: // a fill that turned up after the end
@@ -43,6 +44,7 @@ func (b *Book) Tell(o *Order, closed bool, now time.Time) []Event {
 	if b.known {
 		o.Roled, o.Entered = true, max(0, o.Told.Filled-b.exited(o))
 	}
+	b.events = t.events
 	return t.events
 }
 

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"sync/atomic"
 )
 
 // checkpointer moves what was committed from the WAL into the main file, beside the writer, so that a commit
@@ -13,7 +14,8 @@ type checkpointer struct {
 	source  source
 	db      *sql.DB
 	conn    *sql.Conn
-	pages   int // written since it was last asked; the writer's own
+	pages   int         // written since it was last asked; the writer's own
+	moved   atomic.Bool // all but what was written meanwhile: the writer moves that between two groups, and the WAL begins anew
 	due     chan struct{}
 	closing chan struct{}
 	stopped chan struct{}
@@ -49,7 +51,7 @@ func (c *checkpointer) run() {
 		case <-c.due:
 			// One that fails loses nothing: what is in the WAL is durable, the next one moves it, and a disk
 			// that fails fails commits too.
-			_ = c.checkpoint("PASSIVE")
+			c.moved.Store(c.checkpoint("PASSIVE") == nil)
 		case <-c.closing:
 			return
 		}
@@ -58,8 +60,12 @@ func (c *checkpointer) run() {
 
 func (c *checkpointer) checkpoint(how string) error {
 	c.source.crashAt(CrashCheckpoint)
+	return checkpoint(c.conn, how)
+}
+
+func checkpoint(conn *sql.Conn, how string) error {
 	var busy, logged, moved int
-	if err := c.conn.QueryRowContext(context.Background(), "PRAGMA wal_checkpoint("+how+")").Scan(&busy, &logged, &moved); err != nil {
+	if err := conn.QueryRowContext(context.Background(), "PRAGMA wal_checkpoint("+how+")").Scan(&busy, &logged, &moved); err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
 	return nil

@@ -153,6 +153,9 @@ gather:
 	if err == nil {
 		w.upkeep.wrote(pages)
 	}
+	if w.tx != nil && len(w.queue) == 0 && w.upkeep.moved.Swap(false) {
+		_ = checkpoint(w.tx.conn, "PASSIVE") // as in the checkpointer: what fails is moved later
+	}
 }
 
 // write commits the group or nothing. After a failure the connection is thrown away with all that it believes:
@@ -181,10 +184,8 @@ func reopenTransaction(ctx context.Context, s source) (*transaction, error) {
 	if err != nil {
 		return nil, err
 	}
-	var busy, logged, moved int
-	row := tx.conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
-	if err := row.Scan(&busy, &logged, &moved); err != nil {
-		return nil, errors.Join(fmt.Errorf("checkpoint: %w", err), tx.close())
+	if err := checkpoint(tx.conn, "TRUNCATE"); err != nil {
+		return nil, errors.Join(err, tx.close())
 	}
 	return tx, nil
 }
