@@ -66,7 +66,7 @@ func (b *Book) Relink(o *Order) {
 		if !ok {
 			continue
 		}
-		if _, counted := h.used[o.ID]; counted {
+		if t := h.turns[o.ID]; t != nil && t.used != nil {
 			delete(b.cache[l], o.Key())
 		} else {
 			h.pending = append(h.pending, o)
@@ -254,17 +254,17 @@ func (b *Book) Fold(u *Update, now time.Time) FoldOutcome {
 		return FoldOutcome{Order: o, Ignored: "refuted: the broker's book never showed it"}
 	}
 	c, k := o.Seen(Claimed), o.Seen(Confirmed)
-	older := c.Known && !c.shows(u) && (v.compare(c.Version) < 0 || c.beyond(u))
+	older := c.Known && !c.shows(u) && (v.compare(c.version()) < 0 || c.beyond(u))
 	beforeC, beforeK := c.substance(), k.substance()
 	if !claims {
 		k.fold(u, v)
 	}
-	given := c.Version
+	given := c.version()
 	c.fold(u, v)
-	switch {
-	case c.Version != given && claims:
+	switch taken := c.version() != given; {
+	case taken && claims:
 		o.Valued = now
-	case c.Version != given:
+	case taken:
 		o.Valued = time.Time{}
 	case !o.Valued.IsZero() && u.Source == SourceBook && !u.Began.Before(o.Valued) && k.Reaches(c.Row.Status, c.Row.FilledQuantity):
 		c.checked(k) // a reading that began after the claim, and is not behind it

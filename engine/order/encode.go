@@ -91,7 +91,10 @@ func (s *Seen) appendJSON(b []byte) []byte {
 		w.name("row")
 		w.b = s.Row.appendJSON(w.b)
 	}
-	w.version("version", &s.Version)
+	if s.Raw != 0 {
+		w.name("raw")
+		w.b = strconv.AppendUint(w.b, s.Raw, 10)
+	}
 	if s.Standing != nil {
 		w.name("standing")
 		w.b = s.Standing.appendJSON(w.b)
@@ -101,13 +104,6 @@ func (s *Seen) appendJSON(b []byte) []byte {
 	w.someTime("placed", s.Placed)
 	w.someTime("filled_at", s.FilledAt)
 	return append(w.b, '}')
-}
-
-func (w *object) version(name string, v *version) {
-	if *v != (version{}) {
-		w.name(name)
-		w.b = v.appendJSON(w.b)
-	}
 }
 
 func (v *version) appendJSON(b []byte) []byte {

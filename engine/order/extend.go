@@ -10,8 +10,7 @@ import (
 // up late, one that grows, another link) derives the place from the beginning, so that the result is always the
 // one that derive gives.
 type extension struct {
-	pending []*Order // folded since, in the order of their coming
-	used    map[string]use
+	pending []*Order        // folded since, in the order of their coming
 	moved   time.Time       // when the last conversion was seen
 	last    filled          // the fill that had the last turn
 	behinds map[string]bool // orders that some fill was placed behind, or names as its parent
@@ -29,9 +28,7 @@ type extension struct {
 	newsGroups []*Group
 }
 
-func newExtension(orders int) extension {
-	return extension{used: make(map[string]use, orders), behinds: map[string]bool{}, fresh: true}
-}
+func newExtension() extension { return extension{behinds: map[string]bool{}, fresh: true} }
 
 // use is all that an order's fill was counted with.
 type use struct {
@@ -54,7 +51,7 @@ func (h *Holding) useOf(f filled) use {
 // use uses up the fill that has the next turn.
 func (b *Book) use(h *Holding, f filled) {
 	u := h.useOf(f)
-	h.used[f.ID], h.last = u, f
+	h.turnOf(f.ID).used, h.last = &u, f
 	if u.behind != "" {
 		h.behinds[u.behind] = true
 	}
@@ -86,11 +83,11 @@ func (b *Book) extendBy(h *Holding, o *Order) bool {
 	if o.Key() != h.Key {
 		return false
 	}
-	was, counted := h.used[o.ID]
+	was := h.turns[o.ID]
 	f, fills := b.turn(h.layer, o)
 	switch {
-	case counted:
-		if !fills || h.useOf(f) != was {
+	case was != nil && was.used != nil:
+		if !fills || h.useOf(f) != *was.used {
 			return false
 		}
 	case fills:

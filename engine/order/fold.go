@@ -23,7 +23,11 @@ func versionOf(u *Update) version {
 	if len(raw) == 0 { // an update that was made, not received: its values tell it from another of the same second
 		raw = fmt.Append(nil, u.RawStatus, u.Status, valuesOf(u), u.FilledQuantity, u.PendingQuantity, u.StatusMessage, u.AveragePrice)
 	}
-	return version{!u.Interim, u.ExchangeUpdateTimestamp, u.OrderTimestamp, sourceRank(u.Source), u.Began, fnv1a(raw)}
+	return versionWith(u, fnv1a(raw))
+}
+
+func versionWith(u *Update, raw uint64) version {
+	return version{!u.Interim, u.ExchangeUpdateTimestamp, u.OrderTimestamp, sourceRank(u.Source), u.Began, raw}
 }
 
 // fnv1a is the hash of hash/fnv, without its allocation on the way of every update.
@@ -63,8 +67,8 @@ func (v version) compare(w version) int {
 type Seen struct {
 	Known    bool      `json:"known,omitempty"`
 	Row      Update    `json:"row,omitzero"`         // Kite's fields; Status, fills and average are the joined ones
-	Version  version   `json:"version,omitzero"`     // of the fields of Row that go both ways
-	Standing *version  `json:"standing,omitempty"`   // of Status and its messages: the greatest among the updates of that rank; nil where it is Version
+	Raw      uint64    `json:"raw,omitempty"`        // the hash of the payload that told the fields of Row which go both ways
+	Standing *version  `json:"standing,omitempty"`   // of Status and its messages: the greatest among the updates of that rank; nil where it is that of Row
 	Average  Price     `json:"average,omitempty"`    // told with AverageOf filled; Row.AveragePrice is set where it fits
 	Averaged int64     `json:"average_of,omitempty"` // the filled quantity that Average belongs to
 	Placed   time.Time `json:"placed,omitzero"`      // the earliest broker time seen of the order
@@ -74,14 +78,14 @@ type Seen struct {
 // fold joins u into s.
 func (s *Seen) fold(u *Update, v version) {
 	if !s.Known {
-		s.Known, s.Version, s.Standing, s.Row = true, v, nil, *u
+		s.Known, s.Raw, s.Standing, s.Row = true, v.Raw, nil, *u
 		s.Row.Raw, s.Row.Tags = nil, nil
 	} else {
 		s.identity(u)
 		standing := s.standing()
-		if v.compare(s.Version) > 0 {
+		if v.compare(s.version()) > 0 {
 			s.values(u)
-			s.Version = v
+			s.Raw = v.Raw
 		}
 		if cmp.Or(cmp.Compare(u.Status.rank(), s.Row.Status.rank()), v.compare(standing)) > 0 {
 			s.Row.Status, s.Row.RawStatus = u.Status, u.RawStatus
@@ -103,16 +107,24 @@ func (s *Seen) fold(u *Update, v version) {
 	s.tags(u)
 }
 
+// version is that of the fields of Row that go both ways: the times and the source come with them.
+func (s *Seen) version() version {
+	if !s.Known {
+		return version{}
+	}
+	return versionWith(&s.Row, s.Raw)
+}
+
 func (s *Seen) standing() version {
 	if s.Standing != nil {
 		return *s.Standing
 	}
-	return s.Version
+	return s.version()
 }
 
 func (s *Seen) stand(v version) {
 	s.Standing = nil
-	if v != s.Version {
+	if v != s.version() {
 		kept := v // never written again: layers may share it
 		s.Standing = &kept
 	}
@@ -169,7 +181,7 @@ func (s *Seen) trust(k *Seen) {
 func (s *Seen) checked(k *Seen) {
 	standing := s.standing()
 	s.values(&k.Row)
-	s.Version = k.Version
+	s.Raw = k.Raw
 	if s.Row.Status == k.Row.Status {
 		s.Row.RawStatus, s.Row.StatusMessage, s.Row.StatusMessageRaw = k.Row.RawStatus, k.Row.StatusMessage, k.Row.StatusMessageRaw
 		standing = k.standing()

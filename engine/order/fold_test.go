@@ -226,7 +226,7 @@ func TestForgedPostbacksNeverMoveTheConfirmedHolding(t *testing.T) {
 func anyClaim(b *Book) bool {
 	return slices.ContainsFunc(b.Orders(), func(o *Order) bool {
 		c, k := o.Seen(Claimed), o.Seen(Confirmed)
-		return c.Version != k.Version || !c.FilledAt.Equal(k.FilledAt) || !c.Placed.Equal(k.Placed)
+		return c.version() != k.version() || !c.FilledAt.Equal(k.FilledAt) || !c.Placed.Equal(k.Placed)
 	})
 }
 

@@ -174,8 +174,10 @@ func picture(h *Holding) string {
 		fmt.Fprintf(&b, "group %s %+d tag %q filled %d exited %d entries %v exits %v live %v by %v last %s baseline %v entry %v %v realized %v %v\n",
 			g.ID, g.Sign, g.Tag, g.Filled, g.Exited, g.Entries, g.Exits, g.Live, g.ByOrder, g.LastExit, g.Baseline, entry, told, realized, all)
 	}
-	for _, id := range slices.Sorted(maps.Keys(h.roles)) {
-		fmt.Fprintf(&b, "order %s %s in %s %v\n", id, h.roles[id], h.member[id], h.parts[id])
+	for _, id := range slices.Sorted(maps.Keys(h.turns)) {
+		if h.Role(id) != RoleUnknown || h.GroupOf(id) != "" || h.Parts(id) != nil {
+			fmt.Fprintf(&b, "order %s %s in %s %v\n", id, h.Role(id), h.GroupOf(id), h.Parts(id))
+		}
 	}
 	return b.String()
 }

@@ -27,21 +27,52 @@ type Holding struct {
 	open     []*Group // those not yet flat, oldest first
 	long     int64    // what the open groups of each side hold
 	short    int64
-	roles    map[string]Role
-	member   map[string]string
-	parts    map[string][]Part
+	turns    map[string]*turn
 
 	extension
 }
 
+// turn is what became of one order at a place.
+type turn struct {
+	role  Role
+	group string
+	parts []Part // how its fill was used
+	used  *use   // all that its fill was counted with; nil where none was
+}
+
+// turnOf is an order's turn, which begins there with nothing.
+func (h *Holding) turnOf(orderID string) *turn {
+	t := h.turns[orderID]
+	if t == nil {
+		t = &turn{}
+		h.turns[orderID] = t
+	}
+	return t
+}
+
 // Role is an order's part. It is RoleUnknown for an order of another place.
-func (h *Holding) Role(orderID string) Role { return h.roles[orderID] }
+func (h *Holding) Role(orderID string) Role {
+	if t := h.turns[orderID]; t != nil {
+		return t.role
+	}
+	return RoleUnknown
+}
 
 // GroupOf is the id of the group that an order belongs to, "" for none.
-func (h *Holding) GroupOf(orderID string) string { return h.member[orderID] }
+func (h *Holding) GroupOf(orderID string) string {
+	if t := h.turns[orderID]; t != nil {
+		return t.group
+	}
+	return ""
+}
 
 // Parts say how an order's fill was used, in the order of use.
-func (h *Holding) Parts(orderID string) []Part { return h.parts[orderID] }
+func (h *Holding) Parts(orderID string) []Part {
+	if t := h.turns[orderID]; t != nil {
+		return t.parts
+	}
+	return nil
+}
 
 // Group is one group by id.
 func (h *Holding) Group(id string) (*Group, bool) {
@@ -70,8 +101,7 @@ func (b *Book) Holding(l Layer, k Key) *Holding {
 // derive makes a holding from the beginning.
 func (b *Book) derive(l Layer, k Key) *Holding {
 	all := b.at(k)
-	h := &Holding{Key: k, layer: l, byID: make(map[string]*Group, len(all)), roles: make(map[string]Role, len(all)),
-		member: make(map[string]string, len(all)), parts: make(map[string][]Part, len(all)), extension: newExtension(len(all))}
+	h := &Holding{Key: k, layer: l, byID: make(map[string]*Group, len(all)), turns: make(map[string]*turn, len(all)), extension: newExtension()}
 	for _, o := range b.carried[k] {
 		h.carry(o)
 	}
@@ -208,33 +238,34 @@ func (b *Book) fill(h *Holding, o *Order) {
 	before := h.Position
 	h.Position += sign * left
 	role, own := b.claimedRole(h, o, sign)
+	t := h.turnOf(o.ID)
 	switch {
 	case o.Link != nil && o.Link.Role.IsExit():
 		left = h.reduce(o, own, left, average, told)
 		if left > 0 { // beyond what was open: an exit of ours never becomes an entry
-			h.parts[o.ID] = append(h.parts[o.ID], Part{Group: h.member[o.ID], Exit: true, Quantity: left})
+			t.parts = append(t.parts, Part{Group: t.group, Exit: true, Quantity: left})
 		}
-		h.roles[o.ID] = o.Link.Role
+		t.role = o.Link.Role
 		return
 	case before*sign < 0, h.standing(-sign) > 0: // opposite to what is held; or to what is open, where it was exited twice
 		can := min(left, max(before, -before, h.standing(-sign)))
 		rest := h.reduce(o, own, can, average, told)
 		if rest > 0 {
-			h.parts[o.ID] = append(h.parts[o.ID], Part{Exit: true, Quantity: rest})
+			t.parts = append(t.parts, Part{Exit: true, Quantity: rest})
 		}
 		left -= can
-		h.roles[o.ID] = cmp.Or(role, h.typeRole(o, own != nil))
+		t.role = cmp.Or(role, h.typeRole(o, own != nil))
 	}
 	if left == 0 {
 		return
 	}
 	if alwaysExit(o) {
-		h.roles[o.ID] = RoleExit
-		h.parts[o.ID] = append(h.parts[o.ID], Part{Exit: true, Quantity: left})
+		t.role = RoleExit
+		t.parts = append(t.parts, Part{Exit: true, Quantity: left})
 		return
 	}
 	h.enter(o, sign, left, average, told)
-	h.roles[o.ID] = RoleEntry
+	t.role = RoleEntry
 }
 
 // standing is what the open groups of a side hold.
@@ -253,7 +284,7 @@ func (b *Book) claimedRole(h *Holding, o *Order, sign int64) (Role, *Group) {
 	}
 	row := o.Row()
 	if parent, ok := b.orders[row.ParentOrderID]; ok && parent.Sign() == -sign {
-		g := h.byID[h.member[parent.ID]]
+		g := h.byID[h.GroupOf(parent.ID)]
 		if g != nil && g.Sign != -sign {
 			g = nil
 		}
@@ -291,6 +322,7 @@ func alwaysExit(o *Order) bool {
 // reduce takes quantity off own, then off the oldest open groups on the other side, and returns what found none.
 // An exit that Backstop placed behind one group reduces that one alone.
 func (h *Holding) reduce(o *Order, own *Group, quantity int64, average Price, told bool) int64 {
+	t := h.turnOf(o.ID)
 	take := func(g *Group) {
 		n := min(quantity, g.Open())
 		if n <= 0 {
@@ -299,14 +331,12 @@ func (h *Holding) reduce(o *Order, own *Group, quantity int64, average Price, to
 		g.exit(o.ID, n, average, told)
 		h.hold(g.Sign, -n)
 		h.change(g)
-		h.parts[o.ID] = append(h.parts[o.ID], Part{Group: g.ID, Exit: true, Quantity: n})
-		if h.member[o.ID] == "" {
-			h.member[o.ID] = g.ID
-		}
+		t.parts = append(t.parts, Part{Group: g.ID, Exit: true, Quantity: n})
+		t.group = cmp.Or(t.group, g.ID)
 		quantity -= n
 	}
 	if own != nil {
-		h.member[o.ID] = own.ID
+		t.group = own.ID
 		take(own)
 		h.dropFlat()
 	}
@@ -357,6 +387,7 @@ func (h *Holding) enter(o *Order, sign, quantity int64, average Price, told bool
 	g.entered.add(quantity, average, told)
 	h.hold(sign, quantity)
 	h.change(g)
-	h.parts[o.ID] = append(h.parts[o.ID], Part{Group: g.ID, Quantity: quantity})
-	h.member[o.ID] = g.ID
+	t := h.turnOf(o.ID)
+	t.parts = append(t.parts, Part{Group: g.ID, Quantity: quantity})
+	t.group = g.ID
 }

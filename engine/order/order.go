@@ -197,7 +197,7 @@ func (o *Order) Discard() {
 func (o *Order) Presumed() bool {
 	planned := sourceRank(SourceReplay)
 	for i := range o.Layers {
-		if s := &o.Layers[i]; s.Known && (s.Version.Source == planned || s.standing().Source == planned) {
+		if s := &o.Layers[i]; s.Known && (sourceRank(s.Row.Source) == planned || s.standing().Source == planned) {
 			return true
 		}
 	}

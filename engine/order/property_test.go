@@ -230,7 +230,7 @@ func (d *day) check(t *rapid.T, b *Book) {
 // whole is everything that a holding says.
 func whole(h *Holding) string {
 	var s strings.Builder
-	fmt.Fprintf(&s, "%d %d %s %v long %d short %d\n%v\n%v\n%v\n", h.Position, h.Surplus, h.Realized, h.Orphans, h.long, h.short, h.roles, h.member, h.parts)
+	fmt.Fprintf(&s, "%d %d %s %v long %d short %d\n%s", h.Position, h.Surplus, h.Realized, h.Orphans, h.long, h.short, picture(h))
 	for _, g := range h.Groups {
 		fmt.Fprintf(&s, "%s %d %q %v %v %d-%d %v %v %s %v %v %v\n", g.ID, g.Sign, g.Tag, g.Entries, g.Exits, g.Filled, g.Exited, g.Live, g.Baseline, g.LastExit, g.ByOrder, g.entered, g.left)
 	}

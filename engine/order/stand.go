@@ -26,11 +26,12 @@ func (b *Book) settle(h *Holding) {
 // unsettle takes back what settle gave before.
 func (h *Holding) unsettle() {
 	for _, id := range h.stood {
-		delete(h.roles, id)
-		delete(h.member, id)
+		delete(h.turns, id)
 	}
 	for _, id := range h.joined {
-		delete(h.member, id)
+		if t := h.turns[id]; t != nil {
+			t.group = ""
+		}
 	}
 	for _, g := range h.covered {
 		g.Live, g.standing = nil, nil
@@ -45,20 +46,20 @@ func (b *Book) stand(h *Holding, o *Order, history []mark) {
 	sign, s := o.Sign(), o.Seen(h.layer)
 	role, own := b.claimedRole(h, o, sign)
 	h.stood = append(h.stood, o.ID)
+	t := h.turnOf(o.ID)
 	if own != nil {
-		h.member[o.ID] = own.ID
+		t.group = own.ID
 	}
 	switch {
 	case role != RoleUnknown:
-		h.roles[o.ID] = role
+		t.role = role
 		if o.Link == nil && own == nil { // a cover order's leg whose parent has not filled
-			h.member[o.ID] = h.member[o.Row().ParentOrderID]
+			t.group = h.GroupOf(o.Row().ParentOrderID)
 		}
 	case alwaysExit(o), s.Live() && h.Position*sign < 0, met(history, s.Placed)*sign < 0:
-		h.roles[o.ID] = h.typeRole(o, false)
+		t.role = h.typeRole(o, false)
 	default:
-		h.roles[o.ID] = RoleEntry
-		h.member[o.ID] = o.ID
+		t.role, t.group = RoleEntry, o.ID
 	}
 }
 
@@ -114,7 +115,8 @@ func (g *Group) uncovered(role Role) int64 {
 
 // coverBy spreads one live exit.
 func (b *Book) coverBy(h *Holding, o *Order, used map[shelf]int64) {
-	remaining, role, sign := o.Seen(h.layer).Remaining(), h.roles[o.ID], o.Sign()
+	t := h.turnOf(o.ID)
+	remaining, role, sign := o.Seen(h.layer).Remaining(), t.role, o.Sign()
 	if remaining > 0 && role.IsExit() {
 		behind := int64(0) // the open quantity that it could reduce
 		put := func(g *Group, n int64, linked bool) {
@@ -122,15 +124,15 @@ func (b *Book) coverBy(h *Holding, o *Order, used map[shelf]int64) {
 			if g.Open() == 0 {
 				return
 			}
-			if h.member[o.ID] == "" {
-				h.member[o.ID] = g.ID
+			if t.group == "" {
+				t.group = g.ID
 				h.joined = append(h.joined, o.ID)
 			}
 			if n > 0 {
 				remaining -= n
 				g.Live = append(g.Live, Cover{o.ID, role, n, linked})
 			}
-			if g.ByOrder[o.ID] == 0 && (n > 0 || h.member[o.ID] == g.ID) && !slices.Contains(g.standing, o.ID) {
+			if g.ByOrder[o.ID] == 0 && (n > 0 || t.group == g.ID) && !slices.Contains(g.standing, o.ID) {
 				g.standing = append(g.standing, o.ID)
 			}
 			h.covered = append(h.covered, g)
@@ -146,7 +148,7 @@ func (b *Book) coverBy(h *Holding, o *Order, used map[shelf]int64) {
 				used[shelf{g.ID, role}] += n
 				put(g, n, o.kept())
 			}
-			own := h.byID[h.member[o.ID]]
+			own := h.byID[t.group]
 			if own != nil && own.Sign == -sign {
 				adopt(own)
 			}
