@@ -52,7 +52,11 @@ func (l *Lane) docs(c *journal.Commit) {
 		c.Docs = append(c.Docs, doc(docRun, id, l.runs[id]))
 	}
 	for _, id := range slices.Sorted(maps.Keys(l.dirty.told)) {
-		c.Docs = append(c.Docs, doc(docTold, id, l.told[id]))
+		t := l.told[id]
+		if t != nil {
+			t.kept = true
+		}
+		c.Docs = append(c.Docs, doc(docTold, id, t))
 	}
 	for _, id := range slices.Sorted(maps.Keys(l.dirty.flats)) {
 		d := journal.Doc{Kind: docFlat, ID: id}

@@ -349,8 +349,7 @@ func (l *Lane) endDay() {
 		}
 	}
 	for _, id := range sortedKeys(l.told) {
-		delete(l.told, id)
-		l.dirty.told[id] = true
+		l.forget(id)
 	}
 	for _, id := range sortedKeys(l.flats) {
 		delete(l.flats, id)

@@ -80,6 +80,10 @@ func (l *Lane) lookAgain() {
 	}
 }
 
+// keptAfter is how long a quantity must be bare until that has a row. A stop is there sooner, nearly always, and then no row
+// was written and taken away again on its way; after a crash within this second bare counts from the start.
+const keptAfter = time.Second
+
 // nextLook is when something about a place is to be told next.
 func (l *Lane) nextLook(groups []*order.Group) time.Time {
 	next := l.meta.Now.Add(sayEvery)
@@ -91,6 +95,8 @@ func (l *Lane) nextLook(groups []*order.Group) time.Time {
 		switch {
 		case !ok: // the market is closed, or the account is not armed
 			next = earlier(next, l.meta.Now.Add(10*time.Second))
+		case !t.kept && l.meta.Now.Before(t.Since.Add(keptAfter)):
+			next = earlier(next, t.Since.Add(keptAfter))
 		case t.Last.IsZero() && l.meta.Now.Before(t.Since.Add(l.unprotectedAfter())):
 			next = earlier(next, t.Since.Add(l.unprotectedAfter()))
 		case !t.Last.IsZero():
@@ -259,6 +265,8 @@ func (l *Lane) observeBare(g *order.Group) {
 	if !ok {
 		t = &told{Since: l.meta.Now}
 		l.told[cause] = t
+	}
+	if !t.kept && !l.meta.Now.Before(t.Since.Add(keptAfter)) {
 		l.dirty.told[cause] = true
 	}
 	if l.meta.Now.Sub(t.Since) < l.unprotectedAfter() {

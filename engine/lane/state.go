@@ -170,6 +170,7 @@ type told struct {
 	Since time.Time `json:"since"`
 	Last  time.Time `json:"last,omitzero"`
 	Event bool      `json:"event,omitempty"`
+	kept  bool      // it has a row
 }
 
 // Kinds of docs in the store.
@@ -280,6 +281,7 @@ func (l *Lane) restoreDoc(d journal.Doc) error {
 		return json.Unmarshal(d.Body, r)
 	case docTold:
 		t := &told{}
+		t.kept = true
 		l.told[d.ID] = t
 		if id, ok := strings.CutPrefix(d.ID, "waits "); ok {
 			l.waits[id] = true

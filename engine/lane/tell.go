@@ -56,9 +56,15 @@ func (l *Lane) alert(cause, text string) {
 
 // forget ends a cause, so that it is told anew when it comes back.
 func (l *Lane) forget(cause string) {
-	if _, ok := l.told[cause]; ok {
+	t, ok := l.told[cause]
+	switch {
+	case !ok:
+	case t.kept:
 		delete(l.told, cause)
 		l.dirty.told[cause] = true
+	default:
+		delete(l.told, cause)
+		delete(l.dirty.told, cause)
 	}
 }
 
