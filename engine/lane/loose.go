@@ -42,6 +42,7 @@ func (l *Lane) keepLoose() bool {
 			open = max(0, g.Open()-g.Adopted())
 		}
 		if seen.Remaining() <= open {
+			changed = l.dropLoose(id, "") || changed
 			continue
 		}
 		row := &seen.Row
@@ -57,6 +58,7 @@ func (l *Lane) keepLoose() bool {
 				Quantity: open, OrderType: row.OrderType, Price: row.Price, TriggerPrice: row.TriggerPrice, Validity: row.Validity}
 		}
 		r.ID = actions.ID(append(facts, string(r.Call.Method))...)
+		changed = l.dropLoose(id, r.ID) || changed
 		if before, ok := l.requests[r.ID]; ok && (!before.State.Final() || before.State == actions.Failed && before.Call.Method == actions.Modify) {
 			if before.State != actions.Failed {
 				continue
@@ -73,6 +75,19 @@ func (l *Lane) keepLoose() bool {
 		changed = true
 	}
 	return changed
+}
+
+// dropLoose takes back what waits to make an order smaller and is not wanted any more: it was asked for a group, or a fill, that
+// has moved on. but is what is wanted now.
+func (l *Lane) dropLoose(orderID, but string) bool {
+	dropped := false
+	for _, id := range l.openRequests() {
+		if r := l.requests[id]; id != but && r.State == actions.Waiting && r.Call.Method == actions.Modify && r.Call.OrderID == orderID && r.Slot == "" && r.ActionID == "" {
+			l.set(r, actions.Skipped, actions.WhySuperseded)
+			dropped = true
+		}
+	}
+	return dropped
 }
 
 // stopTriggered says whether a stop of the group has triggered and is about to fill.
