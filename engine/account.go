@@ -115,7 +115,9 @@ func (a *account) round() {
 		a.refuse(a.refusal, a.inbox.take(batchMax))
 		return
 	}
-	a.turn(now, a.inbox.take(batchMax))
+	entries := a.inbox.take(batchMax)
+	a.turn(now, entries)
+	a.inbox.done(entries)
 	if a.stopped != "" && !now.Before(a.alertAt) {
 		a.sound(now)
 	}

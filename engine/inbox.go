@@ -42,8 +42,9 @@ type inbox struct {
 
 	mu      sync.Mutex
 	waiting []entry
-	refuses bool // no more entries that somebody waits for
-	closed  bool // no more entries at all
+	spare   []entry // room for those that wait next
+	refuses bool    // no more entries that somebody waits for
+	closed  bool    // no more entries at all
 }
 
 func newInbox() *inbox {
@@ -79,13 +80,13 @@ func (b *inbox) put(e entry) bool {
 	return true
 }
 
-// take gives the oldest n entries, and signals again where more wait.
+// take gives the oldest n entries, and signals again where more wait. They are good until done.
 func (b *inbox) take(n int) []entry {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	n = min(n, len(b.waiting))
 	taken := b.waiting[:n:n]
-	b.waiting = append([]entry(nil), b.waiting[n:]...)
+	b.waiting, b.spare = append(b.spare, b.waiting[n:]...), nil
 	if len(b.waiting) > 0 {
 		b.signal()
 	}
@@ -95,6 +96,14 @@ func (b *inbox) take(n int) []entry {
 		}
 	}
 	return taken
+}
+
+// done gives back what take gave, to be written over.
+func (b *inbox) done(taken []entry) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	clear(taken)
+	b.spare = taken[:0]
 }
 
 func (b *inbox) signal() {

@@ -50,7 +50,7 @@ func Verify(body []byte, secrets ...string) (Claim, error) {
 	var refused error
 	for m.next() {
 		for i, field := range claimFields {
-			if !bytes.EqualFold(m.name, []byte(field)) {
+			if len(m.name) < len(field) || m.name[0]|0x20 != field[0] || !bytes.EqualFold(m.name, []byte(field)) { // no other letter folds to c or o
 				continue
 			}
 			switch {

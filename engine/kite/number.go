@@ -144,6 +144,9 @@ func moment(v value) time.Time {
 	if v.kind != kindText {
 		return time.Time{}
 	}
+	if t, ok := stamp(v.raw[1 : len(v.raw)-1]); ok {
+		return known(t)
+	}
 	return momentOf(strings.TrimSpace(v.text()))
 }
 
@@ -171,13 +174,14 @@ func known(t time.Time) time.Time {
 }
 
 // stamp reads YYYY-MM-DD HH:MM:SS, which all but a few times are, without time.Parse.
-func stamp(s string) (time.Time, bool) {
+func stamp[T string | []byte](s T) (time.Time, bool) {
 	if len(s) != len(time.DateTime) || s[4] != '-' || s[7] != '-' || s[10] != ' ' || s[13] != ':' || s[16] != ':' {
 		return time.Time{}, false
 	}
 	var n [6]int
 	for i, at := range [6][2]int{{0, 4}, {5, 7}, {8, 10}, {11, 13}, {14, 16}, {17, 19}} {
-		for _, c := range []byte(s[at[0]:at[1]]) {
+		for j := at[0]; j < at[1]; j++ {
+			c := s[j]
 			if c < '0' || c > '9' {
 				return time.Time{}, false
 			}

@@ -166,7 +166,7 @@ func (l *Lane) groupEvent(g *order.Group, facts ...string) string {
 }
 
 func flatKey(g *order.Group) string {
-	return "flat " + g.Key.Instrument() + " " + g.Key.Product + " " + g.ID
+	return "flat " + g.Key.Exchange + ":" + g.Key.Tradingsymbol + " " + g.Key.Product + " " + g.ID
 }
 
 // markFlat takes the groups that were closed before the first arming as told.
@@ -234,7 +234,7 @@ func (l *Lane) bare(g *order.Group) int64 {
 }
 
 func bareCause(g *order.Group) string {
-	return "unprotected " + g.ID + " " + g.Key.Instrument() + " " + g.Key.Product
+	return "unprotected " + g.ID + " " + g.Key.Exchange + ":" + g.Key.Tradingsymbol + " " + g.Key.Product
 }
 
 // placedAs is what Backstop placed an order as, by its tag, before the broker's own channel has tied the two.

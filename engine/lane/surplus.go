@@ -54,7 +54,9 @@ func (l *Lane) observeSurplus(k order.Key) {
 		k.Tradingsymbol, k.Product, l.o.Account, magnitude(surplus)), sayAgain)
 }
 
-func overID(k order.Key) string { return fmt.Sprintf("over %s %s", k.Instrument(), k.Product) }
+func overID(k order.Key) string {
+	return "over " + k.Exchange + ":" + k.Tradingsymbol + " " + k.Product
+}
 
 // overAgain is when a surplus that the broker refused to take back is asked for again: five seconds later, then ever
 // slower. A rejection is news of its place, so without this it would be asked for at once, and for ever.

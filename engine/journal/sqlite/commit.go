@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"database/sql/driver"
 	"fmt"
 
 	"backstop/engine/journal"
@@ -40,7 +41,7 @@ func (t *task) add(bytes int) {
 type wave struct {
 	accounts                                                        map[string]bool
 	steps, inputs, events, orders, actions, requests, docs, deleted []*journal.Row
-	args                                                            []any
+	args                                                            []driver.NamedValue
 }
 
 // add numbers a commit's rows and puts them into the wave.
@@ -114,20 +115,12 @@ func (w *wave) insert(t *transaction, rows []*journal.Row, numbered bool, confli
 			break
 		}
 	}
-	statement, err := t.prepared(rows[0].Table, numbered, n, conflict)
-	if err != nil {
-		return 0, 0, err
-	}
 	w.args = w.args[:0]
 	for _, r := range rows[:n] {
 		w.args = args(w.args, r, numbered)
 	}
-	result, err := statement.ExecContext(background, w.args...)
+	affected, err = t.insert(rows[0].Table, numbered, n, conflict, w.args)
 	clear(w.args)
-	if err != nil {
-		return 0, 0, err
-	}
-	affected, err = result.RowsAffected()
 	return n, affected, err
 }
 
@@ -174,6 +167,5 @@ func (w *wave) writeEvent(t *transaction, one []*journal.Row) error {
 		t.eventSeq++
 		return nil
 	}
-	w.args = append(args(w.args[:0], one[0], false), key(one[0])...)
-	return t.eventAgain.QueryRowContext(background, w.args...).Scan(&one[0].Seq)
+	return t.eventAgain.QueryRowContext(background, append(values(args(nil, one[0], false)), key(one[0])...)...).Scan(&one[0].Seq)
 }

@@ -236,15 +236,7 @@ func (t *transaction) take(ctx context.Context, r *journal.Row) error {
 		_, err = t.conn.ExecContext(ctx, "INSERT INTO instruments (list, part, sum, rows) VALUES (1, ?, ?, ?)", append([]any{r.Seq, int64(r.Sum)}, r.Values...)...)
 	default:
 		numbered := specs[r.Table].number != ""
-		statement, err := t.prepared(r.Table, numbered, 1, "")
-		if err != nil {
-			return err
-		}
-		_, err = statement.ExecContext(ctx, args(nil, r, numbered)...)
-		if err != nil {
-			return fmt.Errorf("%w: row %s of %s does not fit in: %w", journal.ErrLines, r.Name(), r.Table, err)
-		}
-		return nil
+		_, err = t.insert(r.Table, numbered, 1, "", args(nil, r, numbered))
 	}
 	if err != nil {
 		return fmt.Errorf("%w: row %s of %s does not fit in: %w", journal.ErrLines, r.Name(), r.Table, err)

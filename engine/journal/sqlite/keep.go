@@ -200,7 +200,7 @@ func (t *transaction) cut(first int64, day order.Day, now time.Time) (bool, erro
 	if _, err := t.conn.ExecContext(background, "DELETE FROM cut"); err != nil {
 		return false, err
 	}
-	_, err = t.conn.ExecContext(background, insertInto(journal.TableCut, false, 1, ""), args(nil, &r, false)...)
+	_, err = t.conn.ExecContext(background, insertInto(journal.TableCut, false, 1, ""), values(args(nil, &r, false))...)
 	return true, err
 }
 

@@ -128,6 +128,6 @@ func (a *adopter) adopt(account string, rows []journal.Row) error {
 	}
 	r := s.Row()
 	a.last = journal.Step{Seq: s.Seq, Sum: r.Sum}
-	_, err := a.tx.ExecContext(a.ctx, insertInto(journal.TableSteps, true, 1, ""), args(nil, &r, true)...)
+	_, err := a.tx.ExecContext(a.ctx, insertInto(journal.TableSteps, true, 1, ""), values(args(nil, &r, true))...)
 	return errors.Join(err, a.ctx.Err())
 }

@@ -2,12 +2,13 @@ package sqlite
 
 import (
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
-	driver "modernc.org/sqlite"
+	"modernc.org/sqlite"
 
 	"backstop/engine/journal"
 )
@@ -79,15 +80,29 @@ func replacing(t journal.Table) string {
 	return fmt.Sprintf("ON CONFLICT (%s) DO UPDATE SET %s", specs[t].key, strings.Join(set, ", "))
 }
 
-// args adds what insertInto binds for a row.
-func args(list []any, r *journal.Row, numbered bool) []any {
+// args adds what insertInto binds for a row: nil, int64, string and []byte, which every driver takes as they are.
+func args(list []driver.NamedValue, r *journal.Row, numbered bool) []driver.NamedValue {
+	add := func(v driver.Value) { list = append(list, driver.NamedValue{Ordinal: len(list) + 1, Value: v}) }
 	if numbered {
-		list = append(list, r.Seq)
+		add(r.Seq)
 	}
 	if specs[r.Table].step {
-		list = append(list, r.Step)
+		add(r.Step)
 	}
-	return append(append(list, int64(r.Sum)), r.Values...)
+	add(int64(r.Sum))
+	for _, v := range r.Values {
+		add(v)
+	}
+	return list
+}
+
+// values are what args adds, as database/sql takes them.
+func values(args []driver.NamedValue) []any {
+	list := make([]any, len(args))
+	for i := range args {
+		list[i] = args[i].Value
+	}
+	return list
 }
 
 // key are a row's values in the columns of its table's key.
@@ -124,7 +139,7 @@ const (
 
 // told is an error of SQLite's in the journal's words: a damaged file is journal.ErrDamaged.
 func told(err error) error {
-	var e *driver.Error
+	var e *sqlite.Error
 	if errors.As(err, &e) && (e.Code()&0xff == sqliteCorrupt || e.Code()&0xff == sqliteNotADB) && !errors.Is(err, journal.ErrDamaged) {
 		return fmt.Errorf("the file is %w: %w", journal.ErrDamaged, err)
 	}

@@ -3,10 +3,9 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
 	"backstop/engine/journal"
@@ -20,7 +19,7 @@ type transaction struct {
 	conn   *sql.Conn
 
 	begin, commit, eventAgain, docGone *sql.Stmt
-	statements                         map[statementKey]*sql.Stmt
+	statements                         map[statementKey]driver.StmtExecContext
 	wave                               wave
 
 	inputSeq, eventSeq int64        // of the last rows
@@ -42,7 +41,7 @@ func openTransaction(ctx context.Context, s source) (*transaction, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &transaction{source: s, db: db, conn: conn, statements: map[statementKey]*sql.Stmt{}, wave: wave{accounts: map[string]bool{}}}
+	t := &transaction{source: s, db: db, conn: conn, statements: map[statementKey]driver.StmtExecContext{}, wave: wave{accounts: map[string]bool{}}}
 	set := []string{"step = ?", "sum = ?"}
 	for _, c := range journal.TableEvents.Columns() {
 		set = append(set, c.Name+" = ?")
@@ -84,18 +83,28 @@ func (t *transaction) numbers(ctx context.Context) error {
 	return r.Whole()
 }
 
-// prepared is the statement that writes n rows of a table.
-func (t *transaction) prepared(table journal.Table, numbered bool, n int, conflict string) (*sql.Stmt, error) {
-	key := statementKey{table, n, numbered}
-	if s := t.statements[key]; s != nil {
-		return s, nil
-	}
-	s, err := t.conn.PrepareContext(background, insertInto(table, numbered, n, conflict))
-	if err != nil {
-		return nil, fmt.Errorf("prepare: %w", err)
-	}
-	t.statements[key] = s
-	return s, nil
+// insert runs the statement that writes n rows of a table, and says how many were new or changed. It goes past database/sql,
+// which would copy every value twice on the way of every acknowledgement.
+func (t *transaction) insert(table journal.Table, numbered bool, n int, conflict string, args []driver.NamedValue) (affected int64, err error) {
+	err = t.conn.Raw(func(c any) error {
+		key := statementKey{table, n, numbered}
+		s := t.statements[key]
+		if s == nil {
+			prepared, err := c.(driver.ConnPrepareContext).PrepareContext(background, insertInto(table, numbered, n, conflict))
+			if err != nil {
+				return fmt.Errorf("prepare: %w", err)
+			}
+			s = prepared.(driver.StmtExecContext)
+			t.statements[key] = s
+		}
+		result, err := s.ExecContext(background, args)
+		if err != nil {
+			return err
+		}
+		affected, err = result.RowsAffected()
+		return err
+	})
+	return affected, err
 }
 
 // do writes the tasks in one transaction. After an error this connection is of no more use.
@@ -128,11 +137,18 @@ func (t *transaction) do(group []*task) error {
 // close ends the connection; what it did not commit is rolled back.
 func (t *transaction) close() error {
 	var problems []error
-	for _, s := range append(slices.Collect(maps.Values(t.statements)), t.begin, t.commit, t.eventAgain, t.docGone) {
+	for _, s := range []*sql.Stmt{t.begin, t.commit, t.eventAgain, t.docGone} {
 		if s != nil {
 			problems = append(problems, s.Close())
 		}
 	}
+	problems = append(problems, t.conn.Raw(func(any) error {
+		var problems []error
+		for _, s := range t.statements {
+			problems = append(problems, s.(driver.Stmt).Close())
+		}
+		return errors.Join(problems...)
+	}))
 	problems = append(problems, t.conn.Close(), t.db.Close())
 	return errors.Join(problems...)
 }
