@@ -32,6 +32,7 @@ type player struct {
 	began   *lane.Read // a reading that has begun and whose answer is on its way
 	want    lane.Reads
 	pending []actions.Request // left, and not answered
+	taken   map[string]string // of those that the broker has carried out: the order's id
 	commits []journal.Commit  // of this folder
 	backup  []journal.Commit
 
@@ -74,7 +75,7 @@ func (p *player) begin() error {
 	}
 	p.store = store
 	p.turner = engine.NewTurner(recorder{p}, p.o)
-	p.want, p.began = lane.Reads{}, nil
+	p.want, p.began, p.taken = lane.Reads{}, nil, map[string]string{}
 	return p.turn()
 }
 

@@ -287,7 +287,7 @@ func (p *player) followRead(w words, _ []string) error {
 
 // followAnswer answers a request that left, the oldest or the one named: ok, lost (done, and nobody told), broken
 // (not done, and nobody can tell), refused STATUS TYPE with Kite's text below, down (it never left), or taken
-// (done, and the answer is still on its way). as ID names the order.
+// (done, and the answer is still on its way: ok brings it later). as ID names the order.
 func (p *player) followAnswer(w words, input []string) error {
 	at := 0
 	if strings.HasPrefix(w.first(), "R") {
@@ -309,9 +309,15 @@ func (p *player) followAnswer(w words, input []string) error {
 	p.now = p.now.Add(took)
 	switch how {
 	case "ok", "lost", "taken":
-		id, err := p.broker.Take(r.Call, w.after("as"))
+		id, done := p.taken[r.ID]
+		var err error
+		if !done {
+			id, err = p.broker.Take(r.Call, w.after("as"))
+		}
+		delete(p.taken, r.ID)
 		switch {
 		case how == "taken":
+			p.taken[r.ID] = id
 			return err
 		case how == "lost":
 			fail(actions.ClassAmbiguous, "the connection broke")

@@ -310,7 +310,7 @@ func (l *Lane) exitRefused(s *slot, r *actions.Request, e *actions.Error) {
 		s.Reread, s.Blocked = l.meta.Now, ""
 		return
 	}
-	if l.liveQuantity(s)+l.flyingPlacement(s) > 0 { // it was seen rejected before it was answered, and another has gone in its stead
+	if l.liveQuantity(s)+l.flyingPlacement(s) > 0 { // of several, the others go on
 		l.tellFailed(nil, r, e)
 		return
 	}

@@ -68,10 +68,21 @@ const call = "NIFTY26NOV24500CE"
 
 func newDesk(t *testing.T, source string, change ...func(*lane.Options)) *desk {
 	t.Helper()
+	return newDeskOf(t, parse(t, source), change...)
+}
+
+func parse(t *testing.T, source string) *rules.Set {
+	t.Helper()
 	set, problems := rules.Parse("rules.yaml", []byte(source), rules.Options{Specs: actions.Builtin(), Channels: []string{"telegram"}})
 	if errs := problems.Errors(); len(errs) > 0 {
 		t.Fatalf("rules: %v", errs)
 	}
+	return set
+}
+
+// newDeskOf is newDesk with rules that were read before.
+func newDeskOf(t *testing.T, set *rules.Set, change ...func(*lane.Options)) *desk {
+	t.Helper()
 	d := &desk{t: t, now: time.Date(2026, 11, 23, 10, 0, 0, 0, order.IST), book: map[string]*order.Update{}, rows: map[string]journal.Event{}}
 	d.opts = lane.Options{Account: "AB1234", Mode: lane.Live, Confirm: true, Rules: set, Hours: market.Always(), ChatID: "42",
 		Instruments: list{"NFO:" + call: {Exchange: "NFO", Tradingsymbol: call, TickSize: order.Rupee / 20, LotSize: 75, Type: "CE"}},

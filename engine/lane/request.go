@@ -261,17 +261,30 @@ func (l *Lane) shows(r *actions.Request, o *order.Order) bool {
 // observeRequests moves what was accepted to done, failed or again, by what the book and pushes show.
 func (l *Lane) observeRequests() {
 	for _, id := range l.openRequests() {
-		r := l.requests[id]
-		if r.State != actions.Accepted {
-			continue
-		}
-		switch r.Call.Method {
-		case actions.Place:
+		switch r := l.requests[id]; {
+		case r.Call.Method == actions.Place && (r.State == actions.Running || r.State == actions.Unknown):
+			l.observeUnanswered(r)
+		case r.State != actions.Accepted:
+		case r.Call.Method == actions.Place:
 			l.observePlaced(r)
 		default:
 			l.observeChange(r)
 		}
 	}
+}
+
+// observeUnanswered: a rejection that is seen before the answer to its placement is the answer, and what comes later changes
+// nothing. Without it the slot would find its order ended and place the next one, as often as the broker rejects it. Of
+// several attempts another may live: those wait for theirs.
+func (l *Lane) observeUnanswered(r *actions.Request) {
+	o, ok := l.book.Order(r.OrderID)
+	if !ok || r.Attempts > 1 || r.Why == actions.WhyRetry || o.Seen(order.Confirmed).Row.Status != order.StatusRejected {
+		return
+	}
+	if r.State == actions.Running {
+		r.Ended = l.meta.Now
+	}
+	l.observePlaced(r)
 }
 
 func (l *Lane) observePlaced(r *actions.Request) {
