@@ -164,7 +164,7 @@ func (l *ledger) check(w *world) {
 		// On its way back it waits for somebody who takes it, is priced again, and in the end cancelled and sold anew
 		// (docs/rules.md, exit_position): what counts is for how long nothing is on its way. And where a person's exit
 		// filled in the same second, which of the two was too much is open: then it is held, behind a stop or an exit of the person's own, as the person's.
-		if p := w.place(k); ok && p.exits+p.stops+p.others >= p.open && p.wrong == 0 {
+		if p := w.place(k); ok && p.exits+p.stops+p.others >= p.open && p.wrong == p.met {
 			l.since[k] = w.now
 			continue
 		}

@@ -110,13 +110,18 @@ type place struct {
 	stops, triggered, targets, exits int // of ours, live
 	others, wrong                    int // of others, live; of ours on the side that adds
 	back                             int // of ours, live: what takes a surplus back
+	met                              int // of wrong: what closes again that which takes a surplus back beyond what is held
 	unsure                           int // of others, part of which may be no exits
 }
+
+// added is what of ours is live on a side that adds to a place.
+type added struct{ stops, targets, exits int }
 
 func (w *world) place(k key) place {
 	p := place{net: w.ledger.net[k]}
 	p.open = abs(p.net)
-	legs := w.legs()
+	legs, covers := w.legs(), 0
+	var wrong [2]added // what sells and what buys
 	for _, o := range w.book() {
 		if keyOf(o) != k {
 			continue
@@ -133,6 +138,7 @@ func (w *world) place(k key) place {
 			w.watch.seen[o.OrderID] = true
 			w.excuse(k, "rejected: "+o.StatusMessage, true)
 		}
+		stop, adds := o.OrderType == "SL" || w.watch.kind[o.OrderID] == "SL", &wrong[(sign(o)+1)/2]
 		switch {
 		case !o.Live():
 		case !ours(o) || w.ledger.asked[o.Tag]:
@@ -144,11 +150,18 @@ func (w *world) place(k key) place {
 			}
 		case w.ledger.covers[o.Tag] && sign(o)*p.net >= 0:
 			p.back += o.Remaining
+		case sign(o)*p.net >= 0 && w.watch.kind[o.OrderID] == "MARKET":
+			adds.exits += o.Remaining
+		case sign(o)*p.net >= 0 && stop:
+			adds.stops += o.Remaining
 		case sign(o)*p.net >= 0:
-			p.wrong += o.Remaining
+			adds.targets += o.Remaining
 		case w.watch.kind[o.OrderID] == "MARKET":
 			p.exits += o.Remaining
-		case o.OrderType == "SL" || w.watch.kind[o.OrderID] == "SL":
+			if w.ledger.covers[o.Tag] {
+				covers += o.Remaining
+			}
+		case stop:
 			p.stops += o.Remaining
 			if o.Status == "OPEN" {
 				p.triggered += o.Remaining
@@ -162,6 +175,10 @@ func (w *world) place(k key) place {
 			p.stops += stop.Quantity
 		}
 	}
+	for _, side := range wrong {
+		p.wrong += side.exits + max(side.stops, side.targets) // of a stop and a target one fills
+	}
+	p.met = min(p.wrong, max(0, covers-p.open))
 	return p
 }
 
@@ -234,8 +251,8 @@ func (w *world) sample() {
 			delete(v.excused, k)
 		}
 		ours := p.exits + max(p.stops, p.targets)
-		bare, over := p.open-min(p.open, p.others+ours), ours+p.wrong-p.open-p.back
-		outage := w.p == nil || w.now.Before(v.outage) // nobody is there, or nothing gets through
+		bare, over := p.open-min(p.open, p.others+ours), ours+p.wrong-p.open-p.back-2*p.met // once on either side
+		outage := w.p == nil || w.now.Before(v.outage)                                      // nobody is there, or nothing gets through
 		mark(v.bare, k, bare > 0 && v.excused[k] == "" && !outage, w.now)
 		// of two groups one may have a stop and the other a target: to be told of, even both together are not enough
 		mark(v.bareAll, k, p.open > p.others+p.exits+p.stops+p.targets && !outage && v.excused[k] != carried, w.now)
