@@ -25,7 +25,7 @@ type stage struct {
 
 // stages are what is left of a request's way once its claim is durable. The whole way, in order:
 //
-//	lapse, later, guard, finished, session, confirm, settle, surplus, pace, claim    in the lane, pure, one step
+//	lapse, later, guard, finished, session, confirm, whole, settle, surplus, pace, claim    in the lane, pure, one step
 //	commit                                                                           in run.go
 //	after, send, record                                                              here
 //

@@ -78,6 +78,7 @@ type Lane struct {
 	readTimes []time.Time
 	failures  int                  // book readings in a row that failed
 	partial   int                  // and that lacked orders which they had shown before
+	partUntil time.Time            // until when nothing is placed on the word of the first of those
 	asked     map[string]time.Time // trades and positions that were asked for
 	goodReads []time.Time          // starts of good readings, for refuting
 	started   time.Time

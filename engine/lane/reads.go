@@ -97,6 +97,9 @@ func (l *Lane) nextRead() time.Time {
 	if due.IsZero() {
 		return due
 	}
+	if l.partBook() {
+		gap = l.urgent()
+	}
 	return l.paced(due, gap)
 }
 
@@ -325,6 +328,7 @@ func (l *Lane) wake() time.Time {
 		sooner(l.errandWake(id))
 	}
 	sooner(l.due)
+	sooner(l.partUntil)
 	sooner(l.staleAt)
 	for _, h := range l.unheard {
 		sooner(h.since.Add(heardLate))

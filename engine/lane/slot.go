@@ -228,6 +228,8 @@ func (l *Lane) slotState(s *slot, a *actions.Action) (actions.State, string) {
 	}
 	g := l.group(order.Confirmed, s.Key, s.Group)
 	switch {
+	case g == nil && l.armed && l.group(order.Claimed, s.Key, s.Group) == nil: // what looked like its entry was none
+		return actions.Skipped, actions.WhyFlat
 	case g == nil:
 		return actions.Waiting, actions.WhyConfirm
 	case g.Open() == 0:

@@ -55,6 +55,12 @@ var stages = []stage{
 		}
 		return verdict{}
 	}},
+	{"whole", func(l *Lane, r *actions.Request, _ *Grant) verdict {
+		if (r.Call.Method == actions.Place || r.Call.Method == actions.PlaceGTT) && l.partBook() {
+			return verdict{wait: actions.WhyConfirm}
+		}
+		return verdict{}
+	}},
 	{"settle", func(l *Lane, r *actions.Request, _ *Grant) verdict {
 		if r.Call.Method != actions.Place {
 			return verdict{}

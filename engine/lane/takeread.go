@@ -86,11 +86,21 @@ func (l *Lane) wholeAgain(missing []string) {
 		if o, ok := l.book.Order(id); ok && o.Seen(order.Confirmed).Known {
 			l.partial++
 			l.readNow = l.partial <= readRetries
+			if l.partUntil = (time.Time{}); l.partial == 1 {
+				l.partUntil = l.meta.Now.Add(partFor)
+			}
 			return
 		}
 	}
-	l.partial = 0
+	l.partial, l.partUntil = 0, time.Time{}
 }
+
+// partFor is how long at most nothing is placed after a reading that lacked orders, where the next one does not come.
+const partFor = 2 * time.Second
+
+// partBook says whether the last reading lacked orders and another is on its way: an order that a person placed meanwhile may be
+// among them, and what looks open be none. A second one that lacks some is acted on: rather a stop too much than none.
+func (l *Lane) partBook() bool { return l.meta.Now.Before(l.partUntil) }
 
 // newBaseline says whether the orders in the book are folded without events: at the first arming of an
 // account and when dry-run ends.
