@@ -26,8 +26,8 @@ type stage struct {
 // stages are what is left of a request's way once its claim is durable. The whole way, in order:
 //
 //	lapse, later, guard, finished, session, confirm, whole, settle, surplus, pace, claim    in the lane, pure, one step
-//	commit                                                                           in run.go
-//	after, send, record                                                              here
+//	commit                                                                                  in run.go
+//	after, send, record                                                                     here
 //
 // What a request waits for is in engine/lane/stages.go; from the commit on it has left.
 var stages = []stage{

@@ -165,3 +165,40 @@ func TestInvariant4AShareOfAFillIsNeverMoreThanIsOpen(t *testing.T) {
 		}
 	}
 }
+
+// A forged fill of a stop that ended makes the next entry look like a way back: no rule for entries sees it. Nothing waits for
+// that claim, and yet it is refuted thirty seconds after it, or three readings after a start.
+func TestAForgeryThatHidesAnEntryIsRefutedInTime(t *testing.T) {
+	for name, crash := range map[string]bool{"a process that runs on": false, "one that starts afterwards": true} {
+		d, _ := entered(t, stopRule)
+		d.set("X1", func(u *order.Update) { u.TransactionType = order.Sell; filled(75)(u) })
+		d.postback("X1")
+		d.readBook()
+		d.accept(d.take(actions.Cancel), "S1")
+		d.wait(12 * time.Second)
+		forged := d.now
+		d.forge("S1", func(u *order.Update) { filled(75)(u) })
+		d.wait(20 * time.Second)
+		d.set("E2", filled(75))
+		d.postback("E2")
+		d.wait(5 * time.Second)
+		d.none()
+		due := refuted
+		if crash {
+			d.now = forged.Add(2 * refuted)
+			d.start()
+			d.arm()
+			due = 2*refuted + 3*time.Second
+		}
+		for len(d.sends) == 0 && d.now.Before(forged.Add(3*refuted)) {
+			d.wait(100 * time.Millisecond)
+		}
+		d.take(actions.Place)
+		if took := d.now.Sub(forged); took > due+time.Second {
+			t.Errorf("%s: the stop leaves %s after the forgery, due after %s", name, took, due)
+		}
+	}
+}
+
+// refuted is when a claim that the book does not show is taken back.
+const refuted = 30 * time.Second

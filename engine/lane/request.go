@@ -355,13 +355,7 @@ func (l *Lane) refute(read *Read) {
 		if !ok || o.Claimed.IsZero() || read.Began.Before(o.Claimed.Add(refuteAfter)) {
 			continue
 		}
-		good := 0
-		for _, t := range l.goodReads {
-			if !t.Before(o.Claimed) {
-				good++
-			}
-		}
-		if good < absentReads {
+		if l.goodSince(o.Claimed) < absentReads {
 			continue
 		}
 		row := *o.Row()
@@ -382,6 +376,32 @@ func (l *Lane) refute(read *Read) {
 			l.tellOrder(o, &seen)
 		}
 	}
+}
+
+// goodSince counts the good readings that began since a moment.
+func (l *Lane) goodSince(at time.Time) int {
+	n := 0
+	for _, t := range l.goodReads {
+		if !t.Before(at) {
+			n++
+		}
+	}
+	return n
+}
+
+// refuteDue is when the book is to be read next to refute a claim, zero where it was: thirty seconds after it, then until
+// there are enough good readings. Those that an earlier process made are not known any more.
+func (l *Lane) refuteDue(o *order.Order) time.Time {
+	at := o.Claimed.Add(refuteAfter)
+	switch {
+	case o.Claimed.IsZero():
+		return time.Time{}
+	case l.readBegan.Before(at):
+		return at
+	case l.meta.LastGood.Before(at) || l.goodSince(o.Claimed) < absentReads:
+		return l.readBegan.Add(readGap)
+	}
+	return time.Time{}
 }
 
 // refuteRuns ends what waits for a claim that turned out wrong.
