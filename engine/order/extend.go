@@ -50,8 +50,8 @@ func (h *Holding) useOf(f filled) use {
 
 // use uses up the fill that has the next turn.
 func (b *Book) use(h *Holding, f filled) {
-	u := h.useOf(f)
-	h.turnOf(f.ID).used, h.last = &u, f
+	t, u := h.turnOf(f.ID), h.useOf(f)
+	t.fills, t.used, h.last = true, u, f
 	if u.behind != "" {
 		h.behinds[u.behind] = true
 	}
@@ -86,8 +86,8 @@ func (b *Book) extendBy(h *Holding, o *Order) bool {
 	was := h.turns[o.ID]
 	f, fills := b.turn(h.layer, o)
 	switch {
-	case was != nil && was.used != nil:
-		if !fills || h.useOf(f) != *was.used {
+	case was != nil && was.fills:
+		if !fills || h.useOf(f) != was.used {
 			return false
 		}
 	case fills:

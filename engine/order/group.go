@@ -20,6 +20,7 @@ type Group struct {
 	First    *Update          // of what was carried in: its first entry, where that is known
 	LastExit string           // the order whose fill reduced it last
 	ByOrder  map[string]int64 // how much each exit order took
+	entry    [1]string        // room for Entries of nearly all
 	entered  value
 	brought  value // of entered: what was carried in
 	left     value // what the exits brought

@@ -175,7 +175,7 @@ func picture(h *Holding) string {
 			g.ID, g.Sign, g.Tag, g.Filled, g.Exited, g.Entries, g.Exits, g.Live, g.ByOrder, g.LastExit, g.Baseline, entry, told, realized, all)
 	}
 	for _, id := range slices.Sorted(maps.Keys(h.turns)) {
-		if h.Role(id) != RoleUnknown || h.GroupOf(id) != "" || h.Parts(id) != nil {
+		if h.Role(id) != RoleUnknown || h.GroupOf(id) != "" || len(h.Parts(id)) > 0 {
 			fmt.Fprintf(&b, "order %s %s in %s %v\n", id, h.Role(id), h.GroupOf(id), h.Parts(id))
 		}
 	}

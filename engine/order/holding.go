@@ -37,7 +37,9 @@ type turn struct {
 	role  Role
 	group string
 	parts []Part // how its fill was used
-	used  *use   // all that its fill was counted with; nil where none was
+	part  [1]Part
+	fills bool // its fill was counted, with all that used says
+	used  use
 }
 
 // turnOf is an order's turn, which begins there with nothing.
@@ -45,6 +47,7 @@ func (h *Holding) turnOf(orderID string) *turn {
 	t := h.turns[orderID]
 	if t == nil {
 		t = &turn{}
+		t.parts = t.part[:0] // nearly all have one, and need no more than this
 		h.turns[orderID] = t
 	}
 	return t
@@ -379,6 +382,7 @@ func (h *Holding) enter(o *Order, sign, quantity int64, average Price, told bool
 	}
 	if g == nil {
 		g = &Group{ID: o.ID, Key: h.Key, Sign: sign, Tag: o.GroupTag(), Baseline: true}
+		g.Entries = g.entry[:0]
 		h.begin(g)
 	}
 	g.Entries = append(g.Entries, o.ID)
