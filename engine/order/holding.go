@@ -365,6 +365,15 @@ func (h *Holding) dropFlat() {
 	}
 }
 
+// named is the id of the group that an order opens: its own. A later leg of an iceberg opens the group of the first where that
+// one entered nothing (a fill that turned up late made it a way back): what stands behind the iceberg stands behind it.
+func (h *Holding) named(o *Order) string {
+	if o.Link != nil && o.Link.Group != "" && o.Row().Variety == "iceberg" && h.byID[o.Link.Group] == nil {
+		return o.Link.Group
+	}
+	return o.ID
+}
+
 // enter opens a group or joins the open one with the same tag.
 func (h *Holding) enter(o *Order, sign, quantity int64, average Price, told bool) {
 	var g *Group
@@ -381,7 +390,7 @@ func (h *Holding) enter(o *Order, sign, quantity int64, average Price, told bool
 		}
 	}
 	if g == nil {
-		g = &Group{ID: o.ID, Key: h.Key, Sign: sign, Tag: o.GroupTag(), Baseline: true}
+		g = &Group{ID: h.named(o), Key: h.Key, Sign: sign, Tag: o.GroupTag(), Baseline: true}
 		g.Entries = g.entry[:0]
 		h.begin(g)
 	}

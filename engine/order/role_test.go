@@ -227,6 +227,30 @@ func TestALiveExitInATagGroupCoversThatGroup(t *testing.T) {
 	}
 }
 
+// A sale that turns up late makes the first leg of an iceberg a way back. What the other leg entered is held by the group that
+// the target was placed behind: else the target had sold nothing of it, and twice as much would be bought back.
+func TestALaterLegOfAnIcebergHoldsTheGroupOfTheFirst(t *testing.T) {
+	w := newWorld(t)
+	leg := func(id string, at int) sketch {
+		s := bought(id, at, 10)
+		s.edit = func(u *Update) { u.Variety = "iceberg" }
+		return s
+	}
+	w.see(leg(id2, 1))
+	w.see(leg(id3, 2))
+	w.link(id3, Link{Group: id2, Role: RoleOther})
+	w.see(sold(id4, 3, 20))
+	w.link(id4, Link{Group: id2, Role: RoleTarget})
+	if h := w.Holding(Confirmed, nifty); h.Position != 0 || h.Surplus != 0 || len(h.Groups) != 1 {
+		t.Fatalf("%s", picture(h))
+	}
+	w.see(sold(id1, 0, 10))
+	h := w.Holding(Confirmed, nifty)
+	if g, ok := h.Group(id2); !ok || g.Filled != 10 || g.Open() != 0 || h.Surplus != -10 || h.Position != -10 || len(h.Groups) != 2 {
+		t.Errorf("%s", picture(h))
+	}
+}
+
 func TestMoreExitedThanEnteredIsSurplus(t *testing.T) {
 	w := newWorld(t)
 	w.see(bought(id1, 0, 10))
