@@ -63,7 +63,7 @@ func (l *ledger) follow(w *world) {
 func (l *ledger) fill(w *world, o paper.BookOrder, n int, price float64) {
 	k, s := keyOf(o), sign(o)
 	// An order has one turn, for Kite's rows tell no more than its sum and one time: where it fills in parts, what others
-	// filled between the first and the last may have met another position (docs/rules.md, role_changed).
+	// filled between the first and the last may have met another position (docs/rules.md, groups and roles).
 	if began, later := l.began[o.OrderID]; !later {
 		l.began[o.OrderID] = w.now.Truncate(time.Second)
 	} else {
