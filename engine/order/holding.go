@@ -368,7 +368,10 @@ func (h *Holding) dropFlat() {
 // named is the id of the group that an order opens: its own. A later leg of an iceberg opens the group of the first where that
 // one entered nothing (a fill that turned up late made it a way back): what stands behind the iceberg stands behind it.
 func (h *Holding) named(o *Order) string {
-	if o.Link != nil && o.Link.Group != "" && o.Row().Variety == "iceberg" && h.byID[o.Link.Group] == nil {
+	if o.Link == nil || o.Row().Variety != "iceberg" {
+		return o.ID
+	}
+	if first := h.turns[o.Link.Group]; first != nil && first.fills && h.byID[o.Link.Group] == nil {
 		return o.Link.Group
 	}
 	return o.ID

@@ -251,6 +251,25 @@ func TestALaterLegOfAnIcebergHoldsTheGroupOfTheFirst(t *testing.T) {
 	}
 }
 
+// The leg that the placement is known by need not have had its turn: the book may have hidden an earlier one. Then each opens its own.
+func TestAnEarlierLegOfAnIcebergOpensItsOwnGroup(t *testing.T) {
+	w := newWorld(t)
+	leg := func(id string, at int) sketch {
+		s := bought(id, at, 10)
+		s.edit = func(u *Update) { u.Variety = "iceberg" }
+		return s
+	}
+	w.see(leg(id2, 2))
+	w.see(leg(id1, 1))
+	w.link(id1, Link{Group: id2, Role: RoleOther})
+	h := w.Holding(Confirmed, nifty)
+	one, ok1 := h.Group(id1)
+	two, ok2 := h.Group(id2)
+	if !ok1 || !ok2 || one.Open() != 10 || two.Open() != 10 || len(h.Groups) != 2 {
+		t.Errorf("%s", picture(h))
+	}
+}
+
 func TestMoreExitedThanEnteredIsSurplus(t *testing.T) {
 	w := newWorld(t)
 	w.see(bought(id1, 0, 10))
