@@ -41,7 +41,8 @@ type Turner struct {
 	journal Journal
 	options lane.Options
 	build   func(o lane.Options, snap *journal.Snapshot, now time.Time) (Stepper, error)
-	lane    Stepper // nil: to be read back from the journal
+	reads   func(lane.Reads) // begins the readings that a step asks for; nil where the caller does
+	lane    Stepper          // nil: to be read back from the journal
 }
 
 // NewTurner is the turner of the account that o names. Its lane is read from the journal by the first Turn, or by
@@ -63,6 +64,9 @@ func (t *Turner) Turn(ctx context.Context, now time.Time, grant lane.Grant, inpu
 	}
 	batch, err := t.step(now, grant, inputs)
 	if err == nil {
+		if t.reads != nil { // it changes nothing, at the broker or here, so it need not wait until the step is durable
+			t.reads(batch.Reads)
+		}
 		err = t.commit(ctx, &batch.Commit)
 	}
 	if err != nil {
@@ -219,7 +223,6 @@ func (a *account) release(b lane.Batch, entries []entry, hold *Hold) {
 	for i := range b.Messages {
 		a.messages.send(a.post, &b.Messages[i])
 	}
-	a.reads.want(b.Reads)
 	if b.Watch != nil {
 		a.stream.prices.watch(*b.Watch)
 	}

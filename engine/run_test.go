@@ -275,3 +275,33 @@ func TestTurnerThrowsAFailedStepAway(t *testing.T) {
 }
 
 func ptr[T any](v T) *T { return &v }
+
+// watched is a journal that says when a commit begins.
+type watched struct {
+	Journal
+	commits func()
+}
+
+func (w watched) Commit(ctx context.Context, c *journal.Commit) error {
+	w.commits()
+	return w.Journal.Commit(ctx, c)
+}
+
+func TestAReadingBeginsBesideTheCommitThatAskedForIt(t *testing.T) {
+	t.Parallel()
+	asked := 0
+	turner := NewTurner(watched{memory.New(), func() {
+		if asked != 1 {
+			t.Errorf("the commit begins and %d readings have begun", asked)
+		}
+	}}, lane.Options{Account: "A"})
+	turner.build = scripted("A", nil, nil).build
+	turner.reads = func(r lane.Reads) {
+		if r.Book {
+			asked++
+		}
+	}
+	if _, err := turner.Turn(t.Context(), time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC), lane.Unlimited, []lane.Input{{Control: &lane.Control{Verb: lane.Reconcile}}}); err != nil || asked != 1 {
+		t.Error(err, asked)
+	}
+}
