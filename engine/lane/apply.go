@@ -186,7 +186,7 @@ func (l *Lane) tie(o *order.Order) {
 
 // noteDouble: of two orders with one tag of ours the one with more filled, else the older, is kept and the other
 // is cancelled; what both filled is closed as surplus. One that ended with nothing filled (the broker rejected it, and a
-// person named another for it) doubles nothing.
+// person named another for it, or another attempt lives) doubles nothing.
 func (l *Lane) noteDouble(r *actions.Request, o *order.Order) {
 	if r.OrderID == "" || !actions.IsTag(r.Tag()) || icebergLeg(r, o) && int64(len(l.book.AllTagged(r.Tag()))) <= r.Call.Params.IcebergLegs {
 		return
@@ -199,7 +199,12 @@ func (l *Lane) noteDouble(r *actions.Request, o *order.Order) {
 		}
 		return
 	}
-	if kept, ok := l.book.Order(r.OrderID); ok && !endedEmpty(o) {
+	switch kept, ok := l.book.Order(r.OrderID); {
+	case !ok || endedEmpty(o):
+	case endedEmpty(kept):
+		r.OrderID = o.ID
+		l.touch(r)
+	default:
 		l.keepOne(r, kept, o)
 	}
 }

@@ -214,7 +214,7 @@ func (l *Lane) retryRequest(c *Control, r *actions.Request) {
 		}
 		return
 	}
-	if live, known := l.underTag(r); known && live == nil || r.Attempts == 0 {
+	if o, lives := l.underTag(r); o != nil && !lives || r.Attempts == 0 {
 		l.newGeneration(r) // its row is an answer, nothing of it lives; or it never left
 		return
 	}
@@ -225,20 +225,18 @@ func (l *Lane) retryRequest(c *Control, r *actions.Request) {
 	l.set(r, actions.Unknown, actions.WhyRetry)
 }
 
-// underTag looks for a placement in the book: live is the order of it that lives or has filled, known says whether
-// there is any.
-func (l *Lane) underTag(r *actions.Request) (live *order.Order, known bool) {
-	for _, o := range l.book.AllTagged(r.Tag()) {
-		s := o.Seen(order.Confirmed)
-		if !s.Known {
-			continue
-		}
-		known = true
-		if !s.Terminal() || s.Row.FilledQuantity > 0 {
-			return o, true
+// underTag is the order of a placement in the book: one that lives or has filled, else the last that ended with nothing.
+func (l *Lane) underTag(r *actions.Request) (o *order.Order, lives bool) {
+	for _, each := range l.book.AllTagged(r.Tag()) {
+		switch {
+		case !each.Seen(order.Confirmed).Known:
+		case endedEmpty(each):
+			o = each
+		default:
+			return each, true
 		}
 	}
-	return nil, known
+	return o, false
 }
 
 // newGeneration gives a failed placement up for good and lets its slot ask anew.

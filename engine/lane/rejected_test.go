@@ -22,10 +22,11 @@ type placed struct {
 	*desk
 	request actions.Request
 	sent    time.Time
-	seen    bool   // the rejection was told, by whichever way
-	shown   bool   // and by a reading
-	died    bool   // what the earlier process had asked for reaches no later one
-	word    string // that a person says when a reading has shown it: retry, resolve, "" for none
+	first   time.Time // of two attempts
+	seen    bool      // the rejection was told, by whichever way
+	shown   bool      // and by a reading
+	died    bool      // what the earlier process had asked for reaches no later one
+	word    string    // that a person says when a reading has shown it: retry, resolve, "" for none
 	said    bool
 	refused string // why it was not followed
 }
@@ -180,6 +181,11 @@ func tellings(word string, all bool) [][]string {
 		orders(answer, postback, reads("read between")),
 		orders(lost, reads(), stream[1:]),
 		withCrash(orders(answer, reads(), stream[1:])))
+	if word == "retry" { // said of what only a postback has told: the next one waits for the book
+		for _, tail := range append(withCrash(orders(stream[1:], []string{"read after"})), stream[1:]) {
+			few = append(few, slices.Concat(answer, postback, said, tail))
+		}
+	}
 	if !all {
 		return few
 	}
@@ -296,4 +302,94 @@ func (p *placed) covered() int64 {
 		n += g.Covered
 	}
 	return n
+}
+
+// TestInvariant2OfTwoAttemptsTheRejectedOneSaysNothingOfTheOther: a placement was sent again after its absence was proved, and
+// then the first attempt turns up, rejected. The second may live all the same: nothing is placed beside it, and where it lives
+// it is looked after.
+func TestInvariant2OfTwoAttemptsTheRejectedOneSaysNothingOfTheOther(t *testing.T) {
+	set := parse(t, stopRule)
+	for _, second := range []order.Status{order.StatusTriggerPending, order.StatusRejected, order.StatusNone} {
+		for _, told := range attempts(second) {
+			p := newPlaced(t, set, "")
+			p.happens("lost")
+			p.wait(30 * time.Second)
+			p.first, p.request, p.sent = p.sent, p.take(actions.Place), p.now
+			if p.request.Attempts != 2 {
+				t.Fatalf("attempt %d", p.request.Attempts)
+			}
+			for i, what := range told {
+				p.now = p.now.Add(time.Millisecond)
+				p.retried(what, second)
+				if len(p.sends) > 0 {
+					t.Errorf("second %s, %s: %s left", second, told[:i+1], show(p.sends))
+				}
+			}
+			p.now = p.now.Add(time.Second)
+			p.wait(30 * time.Second)
+			state, covered := "done ", int64(75)
+			if second != order.StatusTriggerPending {
+				state, covered = "failed ", 0
+			}
+			if p.state(p.request.ID) != state || p.covered() != covered || len(p.sends) > 0 {
+				t.Errorf("second %s, %s: %d are covered, the request is %s, and %s left", second, told, p.covered(), p.state(p.request.ID), show(p.sends))
+			}
+			if failed := slices.Contains(p.kinds("E1"), "action_failed"); failed != (covered == 0) {
+				t.Errorf("second %s, %s: told failed: %v", second, told, failed)
+			}
+			p.set("X1", func(u *order.Update) { u.TransactionType = order.Sell; filled(75)(u) })
+			p.readBook()
+			if cancelled := len(p.sends) == 1 && p.sends[0].Call.Method == actions.Cancel && p.sends[0].Call.OrderID == "S2"; cancelled != (covered > 0) {
+				t.Errorf("second %s, %s: flat, %s left", second, told, show(p.sends))
+			}
+			if t.Failed() {
+				return
+			}
+		}
+	}
+}
+
+// attempts are the orders in which two attempts may be told. "": the second never reached the broker.
+func attempts(second order.Status) [][]string {
+	answer, lost, reads := []string{"answer"}, []string{"lost"}, []string{"read first", "read both"}
+	if second == order.StatusNone {
+		return orders(lost, reads[:1], []string{"stream first"}, []string{"postback first"})
+	}
+	var all [][]string
+	for _, a := range [][]string{answer, lost} {
+		all = slices.Concat(all, withCrash(orders(a, reads, []string{"stream second"})),
+			orders(a, reads, []string{"stream first"}, []string{"stream second"}), orders(a, reads, []string{"postback first"}))
+	}
+	return all
+}
+
+// retried plays one observation of two attempts, of which the first was rejected.
+func (p *placed) retried(what string, status order.Status) {
+	first, second := p.row("S1", order.StatusRejected), p.row("S2", status)
+	first.OrderTimestamp = p.first.Truncate(time.Second)
+	switch what {
+	case "answer":
+		if !p.died {
+			p.step(lane.Input{Outcome: &lane.Outcome{RequestID: p.request.ID, Attempt: 2, OrderID: "S2"}})
+		}
+	case "lost":
+		p.happens(what)
+	case "read first":
+		p.book["S1"] = first
+		p.read(p.now, first)
+	case "read both":
+		p.book["S1"], p.book["S2"] = first, second
+		p.read(p.now, first, second)
+	case "postback first":
+		p.push(order.SourcePostback, first)
+	case "stream first":
+		p.book["S1"] = first
+		p.push(order.SourceStream, first)
+	case "stream second":
+		p.push(order.SourceStream, second)
+	case "crash":
+		p.died = true
+		p.start()
+		p.arm()
+	}
 }

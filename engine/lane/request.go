@@ -70,8 +70,8 @@ func (l *Lane) noteOrderID(r *actions.Request) {
 			continue
 		}
 		known = true
-		if so.OrderID != r.OrderID {
-			so.OrderID = r.OrderID
+		if so.OrderID != r.OrderID { // of another attempt the end is not known
+			so.OrderID, so.Ended = r.OrderID, so.Ended && !r.State.InFlight()
 			l.touchSlot(s)
 		}
 		if o, ok := l.book.Order(r.OrderID); so.Ended && ok && o.Seen(order.Confirmed).Live() { // given up, and it lives all the same
@@ -201,16 +201,13 @@ func (l *Lane) settleUnknown(read *Read, whole bool) {
 			}
 			continue
 		}
-		if live, known := l.underTag(r); r.Why == actions.WhyRetry && known && live == nil {
+		o, lives := l.underTag(r)
+		switch {
+		case o != nil && !lives && r.Why == actions.WhyRetry:
 			l.newGeneration(r)
 			continue
-		}
-		if o, ok := l.book.Tagged(r.Tag()); ok && o.Seen(order.Confirmed).Known { // it is there, whenever the reading began
-			r.OrderID = o.ID
-			l.set(r, actions.Accepted, "")
-			l.noteOrderID(r)
-			l.tie(o)
-			l.sent(r)
+		case o != nil && !l.earlierAttempt(r, o): // it is there, whenever the reading began
+			l.becomes(r, o)
 			continue
 		}
 		if !whole || !after {
@@ -222,13 +219,31 @@ func (l *Lane) settleUnknown(read *Read, whole bool) {
 		}
 		l.touch(r)
 		if r.Absent >= absentReads && r.AbsentLate >= 2 && read.Began.Sub(r.Ended) >= absentFor {
-			if r.Why == actions.WhyRetry {
+			switch {
+			case r.Why == actions.WhyRetry:
 				l.newGeneration(r)
-				continue
+			case o != nil:
+				l.becomes(r, o)
+			default:
+				l.set(r, actions.Waiting, actions.WhySettle)
 			}
-			l.set(r, actions.Waiting, actions.WhySettle)
 		}
 	}
+}
+
+// becomes takes an order under a placement's tag for what became of it.
+func (l *Lane) becomes(r *actions.Request, o *order.Order) {
+	r.OrderID = o.ID
+	l.set(r, actions.Accepted, "")
+	l.noteOrderID(r)
+	l.tie(o)
+	l.sent(r)
+}
+
+// earlierAttempt says whether an order that ended with nothing filled is what became of an earlier attempt, so that of the last
+// one nothing is known: it may live. Absence is proved long after an attempt, which the broker's clock tells apart.
+func (l *Lane) earlierAttempt(r *actions.Request, o *order.Order) bool {
+	return r.Attempts > 1 && endedEmpty(o) && o.Seen(order.Confirmed).Placed.Before(r.Sent.Add(-absentFor/2))
 }
 
 // settleChange settles an unknown modify or cancel by its order's row: done, or the same absolute one again.
@@ -274,11 +289,10 @@ func (l *Lane) observeRequests() {
 }
 
 // observeUnanswered: a rejection that is seen before the answer to its placement is the answer, and what comes later changes
-// nothing. Without it the slot would find its order ended and place the next one, as often as the broker rejects it. Of
-// several attempts another may live: those wait for theirs.
+// nothing. Without it the slot would find its order ended and place the next one, as often as the broker rejects it.
 func (l *Lane) observeUnanswered(r *actions.Request) {
-	o, ok := l.book.Order(r.OrderID)
-	if !ok || r.Attempts > 1 || r.Why == actions.WhyRetry || o.Seen(order.Confirmed).Row.Status != order.StatusRejected {
+	o, _ := l.underTag(r)
+	if o == nil || o.Seen(order.Confirmed).Row.Status != order.StatusRejected || r.Why == actions.WhyRetry || l.earlierAttempt(r, o) {
 		return
 	}
 	if r.State == actions.Running {
@@ -290,7 +304,7 @@ func (l *Lane) observeUnanswered(r *actions.Request) {
 func (l *Lane) observePlaced(r *actions.Request) {
 	o, ok := l.book.Order(r.OrderID)
 	if !ok {
-		if o, ok = l.book.Tagged(r.Tag()); !ok || !o.Seen(order.Confirmed).Known {
+		if o, _ = l.underTag(r); o == nil || l.earlierAttempt(r, o) {
 			return
 		}
 	}

@@ -134,10 +134,12 @@ func (l *Lane) flyingPlacement(s *slot) int64 {
 	for i := range s.Orders {
 		so := &s.Orders[i]
 		r := l.requests[so.Request]
-		if so.Ended || r == nil || r.Call.Method != actions.Place {
+		if r == nil || r.Call.Method != actions.Place {
 			continue
 		}
-		if o, ok := l.book.Order(so.OrderID); ok && o.Seen(order.Confirmed).Known && o.Seen(order.Confirmed).Row.Status != order.StatusNone {
+		o, ok := l.book.Order(so.OrderID)
+		seen := so.Ended || ok && o.Seen(order.Confirmed).Known && o.Seen(order.Confirmed).Row.Status != order.StatusNone
+		if unanswered := r.State == actions.Running || r.State == actions.Unknown; seen && !(ok && unanswered && l.earlierAttempt(r, o)) {
 			continue
 		}
 		if r.State.InFlight() || r.State == actions.Done {

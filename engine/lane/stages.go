@@ -65,12 +65,8 @@ var stages = []stage{
 		if r.Call.Method != actions.Place {
 			return verdict{}
 		}
-		if o, ok := l.book.Tagged(r.Tag()); ok && o.Seen(order.Confirmed).Known { // a restored backup or a second copy finds its order here
-			r.OrderID = o.ID
-			l.set(r, actions.Accepted, "")
-			l.noteOrderID(r)
-			l.tie(o)
-			l.sent(r)
+		if o, _ := l.underTag(r); o != nil { // a restored backup or a second copy finds its order here
+			l.becomes(r, o)
 			return verdict{wait: actions.WhySettle}
 		}
 		return verdict{}
