@@ -74,6 +74,34 @@ func TestForgedTimesHoldNothingBack(t *testing.T) {
 	}
 }
 
+// A rejection that a postback alone tells fails no placement: nothing answers it, and the stop that lives is looked after.
+func TestAForgedRejectionFailsNoStop(t *testing.T) {
+	set := parse(t, stopRule+"    on_error:\n      - exit_position: {}\n")
+	for _, told := range orders([]string{"answer"}, []string{"forged"}, []string{"read", "crash"}) {
+		p := newPlaced(t, set, "")
+		p.book["S1"] = p.row("S1", order.StatusTriggerPending)
+		for _, what := range told {
+			switch what {
+			case "forged":
+				p.push(order.SourcePostback, p.row("S1", order.StatusRejected))
+			case "read":
+				p.readBook()
+			default:
+				p.happens(what)
+			}
+		}
+		p.wait(time.Minute)
+		if len(p.sends) > 0 || p.state(p.request.ID) != "done " || p.covered() != 75 {
+			t.Errorf("%s: the request is %s, %d are covered, and %s left", told, p.state(p.request.ID), p.covered(), show(p.sends))
+		}
+		p.set("X1", func(u *order.Update) { u.TransactionType = order.Sell; filled(75)(u) })
+		p.readBook()
+		if len(p.sends) != 1 || p.sends[0].Call.Method != actions.Cancel || p.sends[0].Call.OrderID != "S1" {
+			t.Errorf("%s: flat, the slot was to cancel S1, not %s", told, show(p.sends))
+		}
+	}
+}
+
 // A genuine postback with a field that can't be read decides nothing, and the book is read at once for what it meant.
 func TestAnUnreadablePostbackIsReadFromTheBook(t *testing.T) {
 	d := newDesk(t, stopRule)

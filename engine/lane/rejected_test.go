@@ -126,6 +126,8 @@ func (p *placed) happens(what string) {
 		}
 		p.read(p.now, now)
 		p.step(lane.Input{Positions: &lane.Positions{Began: p.now}})
+	case "given up":
+		p.say(lane.Control{Verb: lane.Resolve, ID: p.request.ActionID, Failed: true})
 	case "word":
 		p.said = true
 		c := lane.Control{Verb: lane.ControlVerb(p.word), ID: p.request.ActionID}
@@ -181,9 +183,9 @@ func tellings(word string, all bool) [][]string {
 		orders(answer, postback, reads("read between")),
 		orders(lost, reads(), stream[1:]),
 		withCrash(orders(answer, reads(), stream[1:])))
-	if word == "retry" { // said of what only a postback has told: the next one waits for the book
-		for _, tail := range append(withCrash(orders(stream[1:], []string{"read after"})), stream[1:]) {
-			few = append(few, slices.Concat(answer, postback, said, tail))
+	if word == "retry" { // said of what is not known: the next one waits for the book
+		for _, tail := range append(orders(stream[1:], postback, reads()[:1]), []string{"stream", "crash", "read after"}) {
+			few = append(few, slices.Concat(lost, []string{"given up"}, said, tail))
 		}
 	}
 	if !all {

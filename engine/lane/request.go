@@ -309,11 +309,12 @@ func (l *Lane) observePlaced(r *actions.Request) {
 		}
 	}
 	l.tie(o)
-	s := o.Seen(order.Claimed)
+	s, k := o.Seen(order.Claimed), o.Seen(order.Confirmed)
 	switch {
-	case s.Row.Status == order.StatusRejected:
-		class, hint := l.reason(&s.Row)
-		l.fail(r, &actions.Error{Class: actions.Class(class), Op: "place", Message: s.Row.StatusMessage, Hint: hint})
+	case k.Row.Status == order.StatusRejected:
+		class, hint := l.reason(&k.Row)
+		l.fail(r, &actions.Error{Class: actions.Class(class), Op: "place", Message: k.Row.StatusMessage, Hint: hint})
+	case s.Row.Status == order.StatusRejected: // by a postback alone: what answers a failure moves money, so the book is waited for
 	case s.Row.Status != order.StatusNone || s.Row.FilledQuantity > 0, r.Call.Variety == "amo" && o.Seen(order.Confirmed).Known: // one that waits for the exchange to open
 		l.set(r, actions.Done, "")
 		if slot, ok := l.slots[r.Slot]; ok && slot.First {
