@@ -22,7 +22,8 @@ func TestGTTsUnderFaults(t *testing.T) {
 			t.Fatal(err)
 		}
 		if len(r.Broken) > 0 {
-			t.Errorf("seed %d: %s", seed, r.Broken[0])
+			small, _ := enginetest.Shrink(c, 500)
+			t.Errorf("seed %d: %s\n%s", seed, r.Broken[0], enginetest.Story(small))
 		}
 	}
 }

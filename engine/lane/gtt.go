@@ -439,11 +439,27 @@ func rowParams(row *actions.GTTRow) (actions.Params, bool) {
 	return row.Params()
 }
 
-// findGTT looks for a trigger of these values that no slot owns, and takes it for the slot's.
+// findGTT looks for a trigger of these values that no slot owns, and takes it for the slot's: one that is active, else one that
+// has met its price by now.
 func (l *Lane) findGTT(s *slot, want actions.Params, rows []actions.GTTRow, owned map[string]bool) bool {
+	return l.takeGTT(s, want, rows, owned, func(row *actions.GTTRow) bool { return row.Status == "active" }) || l.takeGTT(s, want, rows, owned, l.freshlyMet)
+}
+
+// freshlyMet says whether a trigger became an order of today's book that nobody knows as ours: of one that was known as the
+// slot's, and of one of an earlier day, there is none.
+func (l *Lane) freshlyMet(row *actions.GTTRow) bool {
+	met := slices.IndexFunc(row.Legs, func(leg actions.GTTLeg) bool { return leg.Met })
+	if row.Status != "triggered" || met < 0 {
+		return false
+	}
+	o, ok := l.book.Order(row.Legs[met].OrderID)
+	return ok && o.Link == nil
+}
+
+func (l *Lane) takeGTT(s *slot, want actions.Params, rows []actions.GTTRow, owned map[string]bool, fits func(*actions.GTTRow) bool) bool {
 	for i := range rows {
 		p, ok := rows[i].Params()
-		if rows[i].Status != "active" || owned[rows[i].ID] || !ok || !sameGTT(p, want) {
+		if owned[rows[i].ID] || !ok || !sameGTT(p, want) || !fits(&rows[i]) {
 			continue
 		}
 		if s.GTT == nil {
