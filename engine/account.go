@@ -34,6 +34,7 @@ type account struct {
 
 	// Of the goroutine alone.
 	turner   *Turner
+	hold     *Hold     // of the step under way
 	kept     []entry   // given to the next turn: what a failed one must not lose
 	wake     time.Time // when the lane wants to be stepped although nothing came
 	failures int       // turns in a row that failed

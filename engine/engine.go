@@ -189,7 +189,7 @@ func (e *Engine) add(ao *AccountOptions, o *Options, pacer *Pacer) error {
 	}
 	a.senders = newSenders(ao.Broker, a.post, m, e.crash)
 	a.reads = newReads(ao.Broker, pacer, a.post, e.now)
-	a.turner.reads = a.reads.want
+	a.turner.stepped = a.stepped
 	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
 	defer cancel()
 	if err := a.turner.Load(ctx, e.now()); err != nil {

@@ -92,6 +92,17 @@ type Hold struct {
 // Grant is the hold in the lane's words.
 func (h *Hold) Grant() lane.Grant { return h.grant }
 
+// Keep gives back what the step did not use; so many requests will leave once it is durable. More than is held keeps all of it.
+func (h *Hold) Keep(exits, risk int) {
+	k, client := h.pacer.key, h.pacer.client
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	exits, risk = min(exits, h.grant.Exits), min(risk, h.grant.Risk)
+	k.held[client][departExit] -= h.grant.Exits - exits
+	k.held[client][departRisk] -= h.grant.Risk - risk
+	h.grant.Exits, h.grant.Risk = exits, risk
+}
+
 // Used ends the hold: so many requests leave now, the rest is given back.
 func (h *Hold) Used(now time.Time, exits, risk int) {
 	k, client := h.pacer.key, h.pacer.client

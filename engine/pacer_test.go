@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"backstop/engine/lane"
 )
 
 // left is one request as an observer outside the pacer sees it.
@@ -52,12 +54,16 @@ func TestPacerIsNeverOverALimit(t *testing.T) {
 		now := time.Date(2026, 11, 23, 9, 15, 0, 0, time.UTC)
 		var all []left
 		var holds []*Hold
+		kept := map[*Hold]*lane.Grant{} // whose step has said what it will use
 		greed := rapid.IntRange(1, 4).Draw(t, "greed")
 		use := func(h *Hold) {
 			g := h.Grant()
 			exits, risk := g.Exits, g.Risk
 			if greed == 1 {
 				exits, risk = rapid.IntRange(0, exits).Draw(t, "exits"), rapid.IntRange(0, risk).Draw(t, "risk")
+			}
+			if k := kept[h]; k != nil {
+				exits, risk = k.Exits, k.Risk
 			}
 			h.Used(now, exits, risk)
 			for range exits {
@@ -80,6 +86,12 @@ func TestPacerIsNeverOverALimit(t *testing.T) {
 						t.Fatalf("granted %+v of %d", g, most)
 					}
 					holds = append(holds, h)
+					continue
+				}
+				if g := holds[0].Grant(); kept[holds[0]] == nil && rapid.Bool().Draw(t, "keeps") {
+					g.Exits, g.Risk = rapid.IntRange(0, g.Exits).Draw(t, "kept exits"), rapid.IntRange(0, g.Risk).Draw(t, "kept risk")
+					holds[0].Keep(g.Exits, g.Risk)
+					kept[holds[0]] = &g
 					continue
 				}
 				use(holds[0])
@@ -122,6 +134,27 @@ func TestPacerIsNeverOverALimit(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestAReadingNeedNotWaitForACommit: what a step does not use is free while it is made durable.
+func TestAReadingNeedNotWaitForACommit(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 23, 9, 15, 0, 0, time.UTC)
+	p := NewPacer(1)
+	h := p.Reserve(now, 100, 100)
+	for i, want := range []bool{true, false} { // one is kept for them
+		if ok, _ := p.read(now, departBook); ok != want {
+			t.Errorf("reading %d beside a whole hold: %t", i+1, ok)
+		}
+	}
+	h.Keep(1, 0)
+	if ok, _ := p.read(now, departBook); !ok {
+		t.Error("not beside the one request that will leave")
+	}
+	h.Keep(2, 2)
+	if g := h.Grant(); g.Exits != 1 || g.Risk != 0 {
+		t.Errorf("a hold grew to %+v", g)
+	}
 }
 
 // TestPacerIsUsedUp: the limits are reached, not only kept.

@@ -41,8 +41,8 @@ type Turner struct {
 	journal Journal
 	options lane.Options
 	build   func(o lane.Options, snap *journal.Snapshot, now time.Time) (Stepper, error)
-	reads   func(lane.Reads) // begins the readings that a step asks for; nil where the caller does
-	lane    Stepper          // nil: to be read back from the journal
+	stepped func(*lane.Batch) // sees a batch before it is durable; nil where nobody does
+	lane    Stepper           // nil: to be read back from the journal
 }
 
 // NewTurner is the turner of the account that o names. Its lane is read from the journal by the first Turn, or by
@@ -64,8 +64,8 @@ func (t *Turner) Turn(ctx context.Context, now time.Time, grant lane.Grant, inpu
 	}
 	batch, err := t.step(now, grant, inputs)
 	if err == nil {
-		if t.reads != nil { // it changes nothing, at the broker or here, so it need not wait until the step is durable
-			t.reads(batch.Reads)
+		if t.stepped != nil {
+			t.stepped(&batch)
 		}
 		err = t.commit(ctx, &batch.Commit)
 	}
@@ -174,6 +174,7 @@ func (a *account) tried(now time.Time, entries []entry) error {
 		inputs[i] = entries[i].input
 	}
 	hold := a.reserve(now)
+	a.hold = hold
 	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout) // a shutdown doesn't cut a commit short
 	defer cancel()
 	grant := hold.Grant()
@@ -195,6 +196,25 @@ func (a *account) tried(now time.Time, entries []entry) error {
 		a.failed(now, err, entries)
 	}
 	return err
+}
+
+// stepped sees what a step came to while it is being made durable. What the step does not use of its hold is given back, and
+// the readings that it asked for begin: they change nothing, at the broker or here, and what waits for them is money.
+func (a *account) stepped(b *lane.Batch) {
+	a.hold.Keep(departures(b.Sends))
+	a.reads.want(b.Reads)
+}
+
+// departures counts requests: what reduces risk, and what adds it.
+func departures(sends []actions.Request) (exits, risk int) {
+	for i := range sends {
+		if sends[i].Priority == actions.PriorityRisk {
+			risk++
+		} else {
+			exits++
+		}
+	}
+	return exits, risk
 }
 
 // release lets a durable batch take effect: answers first, then money, then the rest.
@@ -238,14 +258,7 @@ func (a *account) release(b lane.Batch, entries []entry, hold *Hold) {
 // the lane is stopped and at the end) is the lane's to keep; it is checked here again, and what would leave all the
 // same is answered as failed.
 func (a *account) releaseSends(now time.Time, sends []actions.Request, hold *Hold) {
-	exits, risk := 0, 0
-	for i := range sends {
-		if sends[i].Priority == actions.PriorityRisk {
-			risk++
-		} else {
-			exits++
-		}
-	}
+	exits, risk := departures(sends)
 	grant := hold.Grant()
 	if exits > grant.Exits || risk > grant.Risk {
 		hold.Used(now, 0, 0)

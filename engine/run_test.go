@@ -81,7 +81,7 @@ func TestInvariant3AHangingCommitHoldsEverythingBack(t *testing.T) {
 			answered <- err
 		}()
 		time.Sleep(time.Second)
-		if len(answered) > 0 || b.Count("do") > 0 || b.Count("orders") > before || desk.Count() > 0 {
+		if len(answered) > 0 || b.Count("do") > 0 || desk.Count() > 0 { // a reading may begin: it changes nothing
 			t.Error("something left before the commit was durable")
 		}
 		close(gate)
@@ -296,8 +296,8 @@ func TestAReadingBeginsBesideTheCommitThatAskedForIt(t *testing.T) {
 		}
 	}}, lane.Options{Account: "A"})
 	turner.build = scripted("A", nil, nil).build
-	turner.reads = func(r lane.Reads) {
-		if r.Book {
+	turner.stepped = func(b *lane.Batch) {
+		if b.Reads.Book {
 			asked++
 		}
 	}
