@@ -22,7 +22,7 @@ const (
 	DeleteGTT Method = "delete gtt"
 )
 
-// GTT says whether the method is about a trigger that the broker keeps (kite-facts 4.1), and not about an order.
+// GTT says whether the method is about a trigger that the broker keeps (docs/kite.md 4.1), and not about an order.
 func (m Method) GTT() bool { return m == PlaceGTT || m == ModifyGTT || m == DeleteGTT }
 
 // HTTP is Kite's verb for the method.
@@ -53,7 +53,7 @@ type Params struct {
 	Disclosed        int64       `json:"disclosed_quantity,omitempty"`
 	IcebergLegs      int64       `json:"iceberg_legs,omitempty"`
 	IcebergQuantity  int64       `json:"iceberg_quantity,omitempty"`  // of one leg
-	MarketProtection float64     `json:"market_protection,omitempty"` // -1: automatic, mandatory on MARKET and SL-M (kite-facts 3.7)
+	MarketProtection float64     `json:"market_protection,omitempty"` // -1: automatic, mandatory on MARKET and SL-M (docs/kite.md 3.7)
 	Tag              string      `json:"tag,omitempty"`
 	TargetPrice      order.Price `json:"target_price,omitempty"`    // of a GTT with two legs: where the target lies; trigger_price and price are the stop's
 	LastPrice        order.Price `json:"last_price,omitempty"`      // of a GTT: on which side of it the market is

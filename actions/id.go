@@ -7,7 +7,7 @@ import (
 )
 
 // idLength is the length of an id in characters: 18 of 32 values are 90 bits, and "bs" with it fills Kite's
-// 20 characters of a tag (kite-facts 3.6).
+// 20 characters of a tag (docs/kite.md 3.6).
 const idLength = 18
 
 var idAlphabet = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)

@@ -39,7 +39,7 @@ func placeOrder() rules.Spec {
 	}
 }
 
-// refusedVarieties are Kite's varieties that rules place none of (kite-facts 3.2).
+// refusedVarieties are Kite's varieties that rules place none of (docs/kite.md 1.6).
 var refusedVarieties = []rules.Refused{
 	{Word: "co", Why: "a cover order's stop is kept by the broker, not by a slot; place_stop_loss keeps one behind a regular order"},
 	{Word: "bo", Why: "Zerodha ended bracket orders in 2020; place_stop_loss and place_target behind a regular order do the same"},

@@ -6,6 +6,8 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -450,6 +452,146 @@ func checked(text string, o rules.Options) []string {
 		out = append(out, fmt.Sprintf("line %d: %s (%s)", p.Line, p.Message, p.Hint))
 	}
 	return out
+}
+
+// Citations of kite.md, as comments and pages write them: `docs/kite.md 3.9`, with more behind it after a comma, "and", "or"
+// or "to". A comment may break its line anywhere in one.
+var (
+	citation  = regexp.MustCompile(`docs/kite\.md (\d+\.\d+(?:(?: \([a-z-]+\))?(?:,|,? (?:and|or|to)) \d+\.\d+)*)`)
+	section   = regexp.MustCompile(`\d+\.\d+`)
+	brokenAt  = regexp.MustCompile(`\n[ \t]*(?://+|#+)?[ \t]*`)
+	trap      = regexp.MustCompile(`[Tt]raps? ?(\d+(?:(?:,|,? and) \d+)*)`)
+	reference = regexp.MustCompile(`\[([^\[\]]+)\](?:\[([^\[\]]+)\])?([(:]?)`)
+)
+
+// TestFactsOfKite: every section of kite.md that is cited anywhere is there, and every section is cited or says that it is
+// background. The same holds for the numbered traps, of which engine/kite speaks.
+func TestFactsOfKite(t *testing.T) {
+	page := readPage(t, "kite.md")
+	sections := map[string]bool{} // true: background, cited or not
+	var chapter, last int
+	for _, m := range regexp.MustCompile(`(?m)^##(#?) (\d+)(?:\.(\d+))? (.*)$`).FindAllStringSubmatch(page, -1) {
+		c, _ := strconv.Atoi(m[2])
+		if m[1] == "" {
+			chapter, last = chapter+1, 0
+			if c != chapter {
+				t.Errorf("kite.md: chapter %q comes behind %d", m[2], chapter-1)
+			}
+			continue
+		}
+		last++
+		if name := m[2] + "." + m[3]; name != fmt.Sprintf("%d.%d", chapter, last) {
+			t.Errorf("kite.md: section %s is out of order", name)
+		} else {
+			sections[name] = strings.HasSuffix(m[4], "(background)")
+		}
+	}
+	traps := map[string]bool{}
+	_, list, _ := strings.Cut(page, "### 8.4 Traps\n")
+	list, _, _ = strings.Cut(list, "\n### ")
+	for _, m := range regexp.MustCompile(`(?m)^(\d+)\. `).FindAllStringSubmatch(list, -1) {
+		traps[m[1]] = false
+	}
+	if len(sections) < 30 || len(traps) < 10 {
+		t.Fatalf("only %d sections and %d traps found", len(sections), len(traps))
+	}
+	cited, trapped := map[string]bool{}, map[string]bool{}
+	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && (entry.Name() == ".git" || entry.Name() == "node_modules"):
+			return filepath.SkipDir
+		case entry.IsDir(), path == filepath.Join("..", "docs", "docs_test.go"):
+			return nil
+		case !slices.Contains([]string{".go", ".md", ".mjs", ".yaml", ".yml", ".txt"}, filepath.Ext(path)):
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		joined := brokenAt.ReplaceAllString(string(text), " ")
+		for _, m := range citation.FindAllStringSubmatch(joined, -1) {
+			for _, name := range cites(m[1]) {
+				if cited[name] = true; !has(sections, name) {
+					t.Errorf("%s cites docs/kite.md %s, which is no section of it", path, name)
+				}
+			}
+		}
+		if filepath.Dir(path) != filepath.Join("..", "engine", "kite") {
+			return nil
+		}
+		for _, m := range trap.FindAllStringSubmatch(joined, -1) {
+			for _, n := range regexp.MustCompile(`\d+`).FindAllString(m[1], -1) {
+				if trapped[n] = true; !has(traps, n) {
+					t.Errorf("%s speaks of trap %s, which docs/kite.md 8.4 has not", path, n)
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, background := range sections {
+		if cited[name] == background {
+			t.Errorf("kite.md: section %s is cited: %t, is background: %t", name, cited[name], background)
+		}
+	}
+	for n := range traps {
+		if !trapped[n] {
+			t.Errorf("kite.md: nothing speaks of trap %s of 8.4", n)
+		}
+	}
+}
+
+// cites are the sections of one citation. Of "3.1 to 3.3" 3.2 is meant too.
+func cites(list string) []string {
+	names := section.FindAllString(list, -1)
+	for _, m := range regexp.MustCompile(`(\d+)\.(\d+) to (\d+)\.(\d+)`).FindAllStringSubmatch(list, -1) {
+		from, _ := strconv.Atoi(m[2])
+		to, _ := strconv.Atoi(m[4])
+		for n := from + 1; n < to; n++ {
+			names = append(names, fmt.Sprintf("%s.%d", m[1], n))
+		}
+	}
+	return names
+}
+
+func has(set map[string]bool, name string) bool {
+	_, ok := set[name]
+	return ok
+}
+
+// TestSourcesOfKite: every source that kite.md names in brackets has an address, and every address is named.
+func TestSourcesOfKite(t *testing.T) {
+	page := regexp.MustCompile("`[^`\n]*`").ReplaceAllString(readPage(t, "kite.md"), "")
+	defined, named := map[string]bool{}, map[string]bool{}
+	for _, m := range reference.FindAllStringSubmatch(page, -1) {
+		switch {
+		case m[3] == ":" && m[2] == "" && strings.Contains(page, "\n["+m[1]+"]: https://"):
+			defined[m[1]] = true
+		case m[3] == "(" && m[2] == "": // a link with its own address
+		case m[2] != "":
+			named[m[2]] = true
+		default:
+			named[m[1]] = true
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(named)) {
+		if !defined[name] {
+			t.Errorf("kite.md: [%s] has no address", name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(defined)) {
+		if !named[name] {
+			t.Errorf("kite.md: nothing names [%s]", name)
+		}
+	}
+	if len(defined) < 30 {
+		t.Errorf("only %d sources found", len(defined))
+	}
 }
 
 func readPage(t *testing.T, name string) string {

@@ -48,7 +48,7 @@ const (
 	panicTextMax = 300 // characters of a panic's text that are kept
 )
 
-// Kite's paces (kite-facts 3.9) and what of them is kept back. A window is a little longer than its second or
+// Kite's paces (docs/kite.md 3.9) and what of them is kept back. A window is a little longer than its second or
 // minute, since the network may bring two requests closer together than they left.
 const (
 	secondWindow = 1050 * time.Millisecond

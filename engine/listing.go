@@ -44,7 +44,7 @@ type source struct {
 	pacer  *Pacer
 }
 
-// listReady is when Kite has made the day's list (kite-facts 7). What is fetched earlier is yesterday's.
+// listReady is when Kite advises to fetch the day's list (docs/kite.md 7.1). What is fetched earlier counts as yesterday's.
 const listReady = 8*time.Hour + 30*time.Minute
 
 // listDay is the day of the list that the broker has at t.

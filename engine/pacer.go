@@ -10,7 +10,7 @@ import (
 )
 
 // Pacer keeps one account's requests under the broker's limits: those of its api_key, which the accounts of that key share, and its own (of a
-// client, kite-facts 3.9). It is an exact record of what left in the last second and minute, not a token bucket: a bucket of ten that
+// client, docs/kite.md 3.9). It is an exact record of what left in the last second and minute, not a token bucket: a bucket of ten that
 // refills at ten a second lets twenty through within one.
 type Pacer struct {
 	key    *keyPace

@@ -333,8 +333,8 @@ func (d *doctor) onPaper() bool {
 	return !slices.ContainsFunc(d.accounts, func(a account) bool { return !a.onLoopback() })
 }
 
-// unreachable says why Kite can't reach an address that this machine may: it sends to public addresses and port 443 alone
-// (kite-facts 1.2). Of paper nothing is wanted.
+// unreachable says why Kite can't reach an address that this machine may: it sends to public addresses alone, and as users
+// found to port 443 (docs/kite.md 1.2). Of paper nothing is wanted.
 func (d *doctor) unreachable() *finding {
 	u, err := url.Parse(d.settings.text("public_url"))
 	if err != nil || d.onPaper() {

@@ -14,7 +14,7 @@ import (
 	"backstop/actions"
 )
 
-// Do makes one change: POST, PUT or DELETE /orders/:variety (kite-facts 3.1 to 3.3). The order id means that
+// Do makes one change: POST, PUT or DELETE /orders/:variety (docs/kite.md 3.1 to 3.3). The order id means that
 // Kite took it for processing, not that the exchange did. Of a modify only what Kite lets one modify is sent.
 //
 // An error is an *actions.Error. ClassAmbiguous: the change may have happened. That is a time-out or a broken

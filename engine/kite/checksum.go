@@ -20,14 +20,14 @@ type MalformedError struct{ Reason string }
 // Error gives the reason.
 func (e *MalformedError) Error() string { return "not a postback: " + e.Reason }
 
-// Claim is what a checksum vouches for: these two fields and nothing else (kite-facts 1.4).
+// Claim is what a checksum vouches for: these two fields and nothing else (docs/kite.md 1.4).
 type Claim struct {
 	OrderID        string
 	OrderTimestamp string // as written in the body
 }
 
 // Checksum is Kite's signature of a postback: lower-case hexadecimal SHA-256 of order_id, order_timestamp and
-// api_secret, one behind the other (kite-facts 1.4).
+// api_secret, one behind the other (docs/kite.md 1.4).
 func Checksum(orderID, orderTimestamp, apiSecret string) string {
 	sum := sha256.Sum256([]byte(orderID + orderTimestamp + apiSecret))
 	return hex.EncodeToString(sum[:])

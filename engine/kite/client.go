@@ -94,7 +94,7 @@ func (c *Client) send(ctx context.Context, op string, change bool, w *wire, toke
 	ctx, cancel := context.WithTimeout(ctx, c.o.Timeout)
 	defer cancel()
 	w.ctx, w.inner = ctx, c.inner
-	// One gokiteconnect client a call: it knows no contexts, and its transport is how a call finds its own.
+	// One gokiteconnect client a call: it knows no contexts (docs/kite.md 8.1), and its transport is how a call finds its own.
 	k := kiteconnect.New(c.o.APIKey)
 	k.SetHTTPClient(&http.Client{Transport: w})
 	k.SetBaseURI(c.base)
@@ -188,7 +188,7 @@ func (c *Client) Positions(ctx context.Context) ([]actions.PositionRow, error) {
 	return rows, nil
 }
 
-// Alive asks for the user's profile, the cheapest call that needs the session (kite-facts 5.1). A session that
+// Alive asks for the user's profile, the cheapest call that needs the session (docs/kite.md 5.1). A session that
 // belongs to another user than Options.UserID is ClassSession too: its orders would go to the wrong account.
 func (c *Client) Alive(ctx context.Context) error {
 	const op = "session"

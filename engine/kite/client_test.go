@@ -154,7 +154,7 @@ func TestTrap1ParentOrderIDIsSentOnCancel(t *testing.T) {
 	}
 }
 
-// Traps 5, 6 and 14, and the time of day alone of kite-facts 8.3: gokiteconnect fails the whole call for each.
+// Traps 5, 6 and 14, and the time of day alone of docs/kite.md 8.3: gokiteconnect fails the whole call for each.
 func TestTraps5And6And14OddRowsFailNoBook(t *testing.T) {
 	t.Parallel()
 	s, c := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -215,7 +215,7 @@ func TestHolesAreTold(t *testing.T) {
 	}
 }
 
-// Trap 10, kite-facts 3.10: several orders in one reply, in both shapes.
+// Trap 10, docs/kite.md 3.10: several orders in one reply, in both shapes.
 func TestTrap10AutosliceRepliesInBothShapes(t *testing.T) {
 	t.Parallel()
 	refused := `{"error":{"code":400,"error_type":"MarginException","message":"Insufficient funds.","data":null}}`

@@ -17,7 +17,7 @@ import (
 // connection is one connection of gokiteconnect's ticker, and never a second one: the ticker's own reconnecting has a
 // delay that can't be interrupted and a count that each connection resets, retries a refusal for ever, and prints. It
 // is given a new ticker for each connection, and everything that its own decoding would panic on is taken from it
-// (kite-facts 8.5).
+// (docs/kite.md 8.5).
 type connection struct {
 	ticker *kiteticker.Ticker
 	stream *Stream

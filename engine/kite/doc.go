@@ -7,6 +7,8 @@
 // read. A change that may have happened at the broker is told as actions.ClassAmbiguous, and every other class
 // means that it has not. No error, log line or printed byte carries a key, a token or a request header.
 //
+// What is known of Kite stands in docs/kite.md; the traps that comments and tests number are those of its 8.4.
+//
 // It imports the standard library, actions, engine/order and gokiteconnect, and nothing else of ours: above all
 // not engine/paper, which must not share a mistake with it (tests may).
 //

@@ -10,7 +10,7 @@ import (
 	"backstop/engine/order"
 )
 
-// The error table: the one place where Kite's words become classes (kite-facts 3.8, 3.9, 3.11, 3.12). Wording
+// The error table: the one place where Kite's words become classes (docs/kite.md 3.8, 3.9, 3.11, 3.12). Wording
 // drifts and there is no numeric code, so texts are matched loosely, by the words that carry the meaning.
 // testdata/errors.json holds every text that we know of with its class.
 
@@ -123,7 +123,7 @@ func find(table []entry, text string) (entry, bool) {
 }
 
 // Classify is the class of Kite's answer to a change, with what a trader should do: from the HTTP status, the
-// error_type and the message (kite-facts 3.11, 3.13). ClassAmbiguous means that the change may have happened:
+// error_type and the message (docs/kite.md 3.11, 3.13). ClassAmbiguous means that the change may have happened:
 // any 5xx and any NetworkException save 429 and the caps. An error told with a 2xx counts as certain only where
 // its error_type is one of a refusal.
 func Classify(status int, errorType, message string) (actions.Class, string) {
@@ -208,7 +208,7 @@ var freezeLimits = []*regexp.Regexp{
 }
 
 // FreezeLimit is the greatest quantity of one order, in units, that a ClassFreeze message names; false where it
-// names none. Kite has no other source of it (kite-facts 3.8).
+// names none. Kite has no other source of it (docs/kite.md 3.8).
 func FreezeLimit(message string) (int64, bool) {
 	for _, re := range freezeLimits {
 		if m := re.FindStringSubmatch(message); m != nil {

@@ -37,7 +37,7 @@ func readErrorTexts(t *testing.T) (e errorTexts) {
 	return e
 }
 
-// Every text of kite-facts 3.7, 3.9 and 3.12 has its class, and what to do.
+// Every text that is known (docs/kite.md 3.12) has its class, and what to do.
 func TestErrorTable(t *testing.T) {
 	t.Parallel()
 	e := readErrorTexts(t)
@@ -98,7 +98,7 @@ func TestEveryLineOfTheErrorTableIsFound(t *testing.T) {
 	}
 }
 
-// The traps of kite-facts 3.9 and 3.11 that cost other bots money.
+// What cost other bots money (docs/kite.md 3.9, 3.11).
 func TestTheCapOfModificationsIsARefusal(t *testing.T) {
 	t.Parallel()
 	class, _ := Classify(429, "NetworkException", "Maximum allowed order modifications exceeded.")

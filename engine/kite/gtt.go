@@ -16,7 +16,7 @@ import (
 	"backstop/engine/order"
 )
 
-// doGTT makes one change of a GTT: POST, PUT or DELETE /gtt/triggers (kite-facts 4.1). gokiteconnect carries it; what it
+// doGTT makes one change of a GTT: POST, PUT or DELETE /gtt/triggers (docs/kite.md 4.1). gokiteconnect carries it; what it
 // writes of condition and orders is not what Kite's page says (trap 3), so the form is ours.
 func (c *Client) doGTT(ctx context.Context, call actions.Call) (string, error) {
 	op := string(call.Method)

@@ -32,7 +32,7 @@ func (c *Client) Holdings(ctx context.Context) ([]actions.HoldingRow, error) {
 	return rows, nil
 }
 
-// DecodeHoldings reads a reply of GET /portfolio/holdings (kite-facts 7b). Of one row come up to two: what is held in CNC,
+// DecodeHoldings reads a reply of GET /portfolio/holdings (docs/kite.md 7.2). Of one row come up to two: what is held in CNC,
 // and what of it the broker has lent money for (MTF). Rows of nothing are left out.
 func DecodeHoldings(envelope []byte) (rows []actions.HoldingRow, unreadable []RowError, err error) {
 	r, err := openReply(envelope)

@@ -24,7 +24,7 @@ type InstrumentRows struct {
 	First   error
 }
 
-// The columns of the list (kite-facts 7), and those without which a row is of no use. The list is read by its
+// The columns of the list (docs/kite.md 7.1), and those without which a row is of no use. The list is read by its
 // header: a column more or another order changes nothing.
 const (
 	columnToken = iota
@@ -230,7 +230,7 @@ func shared(seen map[string]string, s string) string {
 	return t
 }
 
-// Instruments streams the day's list to each (GET /instruments, kite-facts 7). gokiteconnect would hold the
+// Instruments streams the day's list to each (GET /instruments, docs/kite.md 7.1). gokiteconnect would hold the
 // whole of it, so the list has a request of its own over the same transport. An error of each is returned as
 // it is; rows that came before a broken connection have been handed on. Rows that can't be read are skipped; a
 // list without one that can is ClassOther.

@@ -50,7 +50,7 @@ func TestInstruments(t *testing.T) {
 }
 
 // The list is read by its header, and a bad row costs itself alone (the documentation's own sample has a row
-// that lacks a column, kite-facts 7).
+// that lacks a column, docs/kite.md 7.1).
 func TestInstrumentRowsThatCantBeRead(t *testing.T) {
 	t.Parallel()
 	good := "NSE,SBIN,0.05,1,779521\n"

@@ -1,6 +1,6 @@
 package kite
 
-// What Kite allows (kite-facts 3.6, 3.7, 3.9). The per-second and per-minute limits are of an account across
+// What Kite allows (docs/kite.md 3.6, 3.7, 3.9). The per-second and per-minute limits are of an account across
 // all its apps, RequestsPerSecond of an api_key.
 const (
 	// DefaultBaseURL is where Kite's REST interface lives.
@@ -13,7 +13,7 @@ const (
 	ModificationsMax  = 25   // of one order; told as a NetworkException, yet a refusal
 	TagLength         = 20   // characters of a tag
 
-	// MarketProtectionAuto asks Kite for its own protection band; MARKET and SL-M need one (kite-facts 3.7).
+	// MarketProtectionAuto asks Kite for its own protection band; MARKET and SL-M need one (docs/kite.md 3.7).
 	MarketProtectionAuto = -1
 )
 

@@ -10,7 +10,7 @@ import (
 	"backstop/actions"
 )
 
-// DefaultLoginURL is Kite's login page for apps (kite-facts 5.1).
+// DefaultLoginURL is Kite's login page for apps (docs/kite.md 5.1).
 const DefaultLoginURL = "https://kite.zerodha.com/connect/login"
 
 // LoginURL is the page where a user logs in to an app; state comes back with the browser, beside request_token.

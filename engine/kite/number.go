@@ -11,7 +11,7 @@ import (
 	"backstop/engine/order"
 )
 
-// Kite writes numbers as integers, as floats and, in some channels, as texts (kite-facts 1.5). Absent, null and
+// Kite writes numbers as integers, as floats and, in some channels, as texts (docs/kite.md 1.5). Absent, null and
 // "" are 0. What no int64 or price can hold is an error, never a wrapped or infinite number.
 
 var (
@@ -138,7 +138,7 @@ func decimal(s string) (order.Price, bool) {
 }
 
 // moment is a time as Kite writes it: IST without a zone, now and then RFC 3339 or a date alone (midnight IST).
-// What is none of these, a time of day alone for one (kite-facts 8.3), is not known: the zero time and no error,
+// What is none of these, a time of day alone for one (docs/kite.md 3.5), is not known: the zero time and no error,
 // since one odd time must not cost an update.
 func moment(v value) time.Time {
 	if v.kind != kindText {

@@ -17,7 +17,7 @@ import (
 )
 
 // end is what a call came to. Of a change it is certain that it did not happen where no connection was had, or
-// where Kite itself said so; whatever else is no success is ambiguous (kite-facts 3.13).
+// where Kite itself said so; whatever else is no success is ambiguous (docs/kite.md 3.13).
 func (c *Client) end(op string, change bool, w *wire) (reply, *actions.Error) {
 	if !w.used.Load() {
 		return reply{}, internal(op, "the request could not be built")
@@ -114,7 +114,7 @@ func (c *Client) redacted(e *actions.Error) *actions.Error {
 }
 
 // orderIDOf is the order id in the reply to a change. A placement with autoslice answers with several orders,
-// as a flat array or as children (kite-facts 3.10): the first that was placed speaks for it; where none was,
+// as a flat array or as children (docs/kite.md 3.10): the first that was placed speaks for it; where none was,
 // the first refusal is the error.
 func (c *Client) orderIDOf(op string, status int, r reply) (string, *actions.Error) {
 	var found string

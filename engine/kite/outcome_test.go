@@ -60,7 +60,7 @@ type carrier func(*http.Request) (*http.Response, error)
 func (f carrier) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 // The whole of what can become of a change, and what each means: ClassAmbiguous where it may have happened, and
-// another class only where it has not. Traps 7, 8 and 9 of kite-facts 8.4 are among them.
+// another class only where it has not. Traps 7, 8 and 9 of docs/kite.md 8.4 are among them.
 func TestEveryEndOfAChangeHasItsClass(t *testing.T) {
 	t.Parallel()
 	const html = `<!DOCTYPE html><html><body><h1>Bad gateway</h1></body></html>`

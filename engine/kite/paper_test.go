@@ -356,7 +356,7 @@ func TestRefusalsOfPaper(t *testing.T) {
 	t.Error("no cap")
 }
 
-// Twenty-five modifications, and then a NetworkException that is a refusal (kite-facts 3.9).
+// The address and the plan (docs/kite.md 5.2, 5.3).
 func TestWhatTheAppMayIsAskedWithoutAnOrder(t *testing.T) {
 	t.Parallel()
 	injector := paper.NewInjector(1, paper.Faults{})
@@ -409,6 +409,7 @@ func TestWhatTheAppMayIsAskedWithoutAnOrder(t *testing.T) {
 	}
 }
 
+// Twenty-five modifications, and then a NetworkException that is a refusal (docs/kite.md 3.9).
 func TestTheModificationCapOnPaper(t *testing.T) {
 	t.Parallel()
 	d := open(t)

@@ -8,7 +8,7 @@ import (
 	"backstop/engine/order"
 )
 
-// DecodePostback reads the raw body of a postback (kite-facts 1.5). It checks no signature: Verify comes first.
+// DecodePostback reads the raw body of a postback (docs/kite.md 1.5). It checks no signature: Verify comes first.
 // The update keeps body as its Raw, which must not be changed afterwards. An error names the field that can't be
 // read.
 //
@@ -36,7 +36,7 @@ func DecodeProved(body []byte, received time.Time) (order.Update, error) {
 	return u, nil
 }
 
-// DecodeFrame reads a text frame of the stream, {"type":"order","id":"","data":{…}} (kite-facts 2.2). It is
+// DecodeFrame reads a text frame of the stream, {"type":"order","id":"","data":{…}} (docs/kite.md 2.2). It is
 // false without an error for a frame of another type (error, message), which carries no order. The update keeps
 // the whole frame as its Raw, which must not be changed afterwards.
 func DecodeFrame(frame []byte, received time.Time) (u order.Update, ok bool, err error) {

@@ -11,14 +11,14 @@ import (
 
 // What can be asked of Kite without placing, changing or cancelling anything.
 
-// neverAnOrder is an order id of Kite's form that no order has: of the first of January 2015, a holiday of the exchanges,
-// and of long ago (kite-facts 3.3).
+// neverAnOrder is an order id of Kite's form that is in no book: of the first of January 2015, and the book has the day's
+// orders alone (docs/kite.md 3.3, 3.5).
 const neverAnOrder = "150101000000001"
 
-// Address asks whether Kite takes changes from this machine's address (kite-facts 5.2). It cancels an order that
-// doesn't exist: a gateway looks at the address before the order, so that of an allowed address Kite says that it knows no
-// such order, and of any other that it is not allowed. (That order of its checks is not written in Kite's pages.) nil is allowed; ClassAddress is refused, with Kite's words; any other class says
-// nothing of the address.
+// Address asks whether Kite takes changes from this machine's address (docs/kite.md 5.2). It cancels an order that
+// doesn't exist: a gateway looks at the address before the order (believed: Kite's pages do not say it), so that of an
+// allowed address Kite says that it knows no such order, and of any other that it is not allowed. nil is allowed;
+// ClassAddress is refused, with Kite's words; any other class says nothing of the address.
 func (c *Client) Address(ctx context.Context) error {
 	_, err := c.Do(ctx, actions.Call{Method: actions.Cancel, Variety: "regular", OrderID: neverAnOrder})
 	var e *actions.Error
@@ -31,7 +31,7 @@ func (c *Client) Address(ctx context.Context) error {
 	return err
 }
 
-// MarketData asks whether the app's plan has quotes, and with them the stream (kite-facts 1.8, 5.3): false for a Personal
+// MarketData asks whether the app's plan has quotes, and with them the stream (docs/kite.md 5.3): false for a Personal
 // app, whose one quote is refused.
 func (c *Client) MarketData(ctx context.Context) (bool, error) {
 	w := &wire{limit: changeReplyMax}

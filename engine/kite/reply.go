@@ -10,7 +10,7 @@ import (
 	"backstop/engine/order"
 )
 
-// reply is a REST reply's envelope (kite-facts 3.11): {"status":"success","data":…} or
+// reply is a REST reply's envelope (docs/kite.md 3.11): {"status":"success","data":…} or
 // {"status":"error","message":…,"error_type":…}.
 type reply struct {
 	status    string
@@ -81,7 +81,7 @@ func (e RowError) Error() string {
 // Unwrap is the cause.
 func (e RowError) Unwrap() error { return e.Err }
 
-// DecodeBook reads a whole reply of GET /orders, or of one order's history (kite-facts 3.4, 3.5): began and
+// DecodeBook reads a whole reply of GET /orders, or of one order's history (docs/kite.md 3.4, 3.5): began and
 // received are when the reading began and ended. A row that can't be read is told and does not fail the others;
 // err is for a reply that is no list of rows at all, an *actions.Error where it says why itself. A row's Raw is
 // its own copy. Rows of older shapes name no account: Update.Account is "" then.
@@ -114,7 +114,7 @@ func eachRow(array value, each func(index int, v value)) {
 	}
 }
 
-// DecodeTrades reads a reply of GET /trades or of one order's trades (kite-facts 3.5). The quantity stands under
+// DecodeTrades reads a reply of GET /trades or of one order's trades (docs/kite.md 3.5). The quantity stands under
 // quantity or, in the documentation's table, filled. Rows without an order, a quantity or a price are
 // unreadable: a sum over the rest would be wrong in silence.
 func DecodeTrades(envelope []byte) (trades []order.Trade, unreadable []RowError, err error) {
@@ -178,7 +178,7 @@ func readTrade(raw []byte) (t order.Trade, err error) {
 	return t, nil
 }
 
-// DecodePositions reads a reply of GET /portfolio/positions and gives its net rows (kite-facts 7b). Only what
+// DecodePositions reads a reply of GET /portfolio/positions and gives its net rows (docs/kite.md 7.2). Only what
 // names a row and counts it must be readable; prices that aren't are 0 as is a multiplier that isn't. A row
 // that can't be read hides a position, so a caller that needs them all asks that unreadable is empty.
 func DecodePositions(envelope []byte) (rows []actions.PositionRow, unreadable []RowError, err error) {

@@ -71,7 +71,7 @@ func TestRowsOwnTheirRaw(t *testing.T) {
 	}
 }
 
-// Kite-facts 3.5: order_timestamp of a trade is a time of day alone, and the quantity has two names.
+// docs/kite.md 3.5: order_timestamp of a trade is a time of day alone, and the quantity has two names.
 func TestTrades(t *testing.T) {
 	t.Parallel()
 	trades, bad, err := DecodeTrades([]byte(`{"status":"success","data":[

@@ -13,13 +13,13 @@ import (
 	"backstop/engine/order"
 )
 
-// DefaultStreamURL is Kite's own WebSocket (kite-facts 2.1).
+// DefaultStreamURL is Kite's own WebSocket (docs/kite.md 2.1).
 const DefaultStreamURL = "wss://ws.kite.trade"
 
 // FrameKind says what a frame of the stream is.
 type FrameKind string
 
-// The kinds of frames (kite-facts 2.2).
+// The kinds of frames (docs/kite.md 2.2).
 const (
 	FrameHeartbeat  FrameKind = "heartbeat"  // one byte every second or two
 	FrameTicks      FrameKind = "ticks"      // prices
@@ -191,7 +191,7 @@ func (s *Stream) clean(text, token string) string {
 	return oneLine(text)
 }
 
-// why asks for the status of a refused upgrade, which gokiteconnect loses (kite-facts 8.5), with an upgrade of its own.
+// why asks for the status of a refused upgrade, which gokiteconnect loses (docs/kite.md 8.5), with an upgrade of its own.
 func (s *Stream) why(ctx context.Context, token string) error {
 	ctx, cancel := context.WithTimeout(ctx, connectWithin)
 	defer cancel()

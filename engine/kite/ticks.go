@@ -19,13 +19,13 @@ type Tick struct {
 	Last  order.Price
 }
 
-// TokensMax is how many instruments one connection takes (kite-facts 2.1).
+// TokensMax is how many instruments one connection takes (docs/kite.md 2.1).
 const TokensMax = 3000
 
 // errTicks is a binary frame that is none of ticks.
 var errTicks = errors.New("no frame of ticks")
 
-// The kinds of packets, told by nothing but their length (kite-facts 2.3). All begin with token and last price.
+// The kinds of packets, told by nothing but their length (docs/kite.md 2.3). All begin with token and last price.
 const (
 	packetLTP        = 8
 	packetIndexQuote = 28
@@ -35,7 +35,7 @@ const (
 )
 
 // DecodeTicks reads the last prices out of a binary frame: a count, and as many packets, each behind its length, all
-// big-endian (kite-facts 2.3). A packet without a price, or of a length that nobody knows, is left out. A frame that
+// big-endian (docs/kite.md 2.3). A packet without a price, or of a length that nobody knows, is left out. A frame that
 // does not hold what it says is an error, and gives nothing.
 func DecodeTicks(frame []byte) ([]Tick, error) {
 	if len(frame) < 2 {
@@ -69,7 +69,7 @@ func DecodeTicks(frame []byte) ([]Tick, error) {
 }
 
 // tickPrice is a packet's whole number as a price. It counts paise, but for currencies: the documents say ten-millionths
-// of a rupee for all of them, both SDKs read BCD as ten-thousandths, and the SDKs are followed (kite-facts 2.3).
+// of a rupee for all of them, both SDKs read BCD as ten-thousandths, and the SDKs are followed (docs/kite.md 2.3).
 func tickPrice(token, value int64) order.Price {
 	const millionths = int64(order.Rupee)
 	switch token & 0xff {
@@ -118,7 +118,7 @@ func (c *connection) follow(wanted []int64) {
 	}
 }
 
-// ask sends one word about ticks (kite-facts 2.2).
+// ask sends one word about ticks (docs/kite.md 2.2).
 func (c *connection) ask(socket *websocket.Conn, what string, about any) {
 	text, err := json.Marshal(struct {
 		A string `json:"a"`

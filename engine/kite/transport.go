@@ -36,7 +36,7 @@ func NewTransport() *http.Transport {
 // wire is the http.RoundTripper of one call. gokiteconnect builds the request and wire carries it: under the
 // call's context and deadline, with the whole reply kept as it came. gokiteconnect itself is answered with a
 // small reply that it can always read, because it prints what it can't to standard output, loses the status of
-// what is not JSON, and refuses a whole list for one odd row (kite-facts 8.4: 5 to 10, 13, 14).
+// what is not JSON, and refuses a whole list for one odd row (docs/kite.md 8.4: 5 to 10, 13, 14).
 type wire struct {
 	ctx   context.Context
 	inner http.RoundTripper

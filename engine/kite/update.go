@@ -18,7 +18,7 @@ type field struct {
 }
 
 // fields is every member that Backstop knows of a postback, a stream frame's data and an order-book row
-// (kite-facts 1.5, 2.2, 3.4). What is not in it (meta, unfilled_quantity, which is always 0, checksum …) stays
+// (docs/kite.md 1.5, 2.2, 3.4). What is not in it (meta, unfilled_quantity, which is always 0, checksum …) stays
 // in Update.Raw.
 var fields = numbered([]named{
 	{"user_id", func(u *order.Update, v value) error {
@@ -142,7 +142,7 @@ func keep(v value, set func(string)) error {
 	return nil
 }
 
-// identifier is an id, which stays a text: ids have 15 or 19 digits (kite-facts 3.3), and a float would change
+// identifier is an id, which stays a text: ids have 15 or 19 digits (docs/kite.md 3.3), and a float would change
 // the longer ones. A number is taken as written, where it is whole.
 func identifier(v value) (string, error) {
 	switch v.kind {
@@ -211,7 +211,7 @@ func read(u *order.Update, raw []byte) error {
 	return nil
 }
 
-// statusOf normalises a status (kite-facts 1.1, 3.4). UPDATE says that something changed and not what: no
+// statusOf normalises a status (docs/kite.md 1.1, 3.4). UPDATE says that something changed and not what: no
 // status, yet its values hold. Every status that is not known is interim: on the way, saying nothing of state
 // or values.
 func statusOf(raw string) (s order.Status, interim bool) {

@@ -13,7 +13,7 @@ import (
 	"backstop/engine/order"
 )
 
-// vector is one file of testdata/updates: a payload of our own making in a shape of kite-facts 1.5, 1.6, 2.2,
+// vector is one file of testdata/updates: a payload of our own making in a shape of docs/kite.md 1.5, 1.6, 2.2,
 // 3.4 or 3.5, with what an update shall have of it.
 type vector struct {
 	name, about, shape string

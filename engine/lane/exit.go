@@ -10,7 +10,7 @@ import (
 )
 
 // A protected MARKET hangs as a LIMIT where the price ran away: it is asked for again so often, so far apart,
-// for Kite takes the band from the last price each time (kite-facts 3.7). Then it is cancelled and sold anew.
+// for Kite takes the band from the last price each time (docs/kite.md 3.7). Then it is cancelled and sold anew.
 const (
 	repriceEvery = 3 * time.Second
 	repriceMost  = 20

@@ -10,7 +10,7 @@ import (
 	"backstop/engine/order"
 )
 
-// With hold: gtt a stop is no order of the day but a trigger that Zerodha keeps (kite-facts 4.1), and the target beside it its
+// With hold: gtt a stop is no order of the day but a trigger that Zerodha keeps (docs/kite.md 4.1), and the target beside it its
 // second leg. It is placed, resized and deleted with the group. A trigger has no tag: what became of a change whose answer is
 // lost is found by reading the list and comparing all that it says. What triggers is an order of the group from then on; where
 // none came of it, or the broker ended the trigger, a plain stop takes its place until the next day.

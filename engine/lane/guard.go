@@ -143,7 +143,7 @@ func (l *Lane) guardCounts(r *actions.Request, g rules.Guardrails, raise string)
 	return nil
 }
 
-// ordersOf is how many orders a placement becomes: each leg of an iceberg counts (kite-facts 3.9).
+// ordersOf is how many orders a placement becomes: each leg of an iceberg counts (docs/kite.md 3.9).
 func ordersOf(r *actions.Request) int64 { return max(1, r.Call.Params.IcebergLegs) }
 
 // openPositions counts the positions beside the one at k, entries of ours on their way included; 0 where k is open

@@ -21,7 +21,7 @@ rules:
     on_error: [telegram: "${error.type}: ${error.message}"]
 `
 
-// On 24 November 2026 the derivatives have a holiday and MCX trades in the evening (kite-facts 6.3): a trading day, on
+// On 24 November 2026 the derivatives have a holiday and MCX trades in the evening (docs/kite.md 6.3): a trading day, on
 // which Zerodha would keep the order for the next one.
 func TestNothingIsPlacedForTheNextDayBecauseAnotherExchangeTrades(t *testing.T) {
 	for source, want := range map[string]int{morning: 0, strings.Replace(morning, `* * *" }`, `* * *", holidays: true }`, 1): 1} {
@@ -42,7 +42,7 @@ func TestNothingIsPlacedForTheNextDayBecauseAnotherExchangeTrades(t *testing.T) 
 	d.take(actions.Place)
 }
 
-// An after-market order keeps its variety in the book when it opens, and is a regular one from then on (kite-facts 6.2).
+// An after-market order keeps its variety in the book when it opens, and is a regular one from then on (docs/kite.md 6.2).
 func TestAnAfterMarketOrderIsCancelledAsRegularOnceItIsOpen(t *testing.T) {
 	for status, want := range map[order.Status]string{order.StatusNone: "amo", order.StatusOpen: "regular", order.StatusTriggerPending: "regular"} {
 		d := newDesk(t, flatAtNoon)
@@ -58,7 +58,7 @@ func TestAnAfterMarketOrderIsCancelledAsRegularOnceItIsOpen(t *testing.T) {
 	}
 }
 
-// What the clock says follows the calendar: the closes of kite-facts 6.1, holidays of 6.3.
+// What the clock says follows the calendar: the closes of docs/kite.md 6.1, holidays of 6.3.
 func TestTheWordsOfTheClockFollowTheCalendar(t *testing.T) {
 	const source = `
 version: 1

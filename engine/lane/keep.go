@@ -105,7 +105,7 @@ func (l *Lane) adjust(s *slot, orders []live, want, total int64, params actions.
 	return steps
 }
 
-// modificationsMost is where an order is replaced in place of modified: Kite refuses the 26th (kite-facts 3.9).
+// modificationsMost is where an order is replaced in place of modified: Kite refuses the 26th (docs/kite.md 3.9).
 const modificationsMost = 20
 
 func sameValues(row *order.Update, p actions.Params) bool {
@@ -113,7 +113,7 @@ func sameValues(row *order.Update, p actions.Params) bool {
 }
 
 // variety is under which an order is changed: the book's own, but an after-market order that has opened is changed as a
-// regular one, although the book goes on showing amo (kite-facts 6.2).
+// regular one, although the book goes on showing amo (docs/kite.md 6.2).
 func variety(row *order.Update) string {
 	if row.Variety == "" || row.Variety == "amo" && row.Status != order.StatusNone {
 		return "regular"

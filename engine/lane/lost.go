@@ -112,7 +112,7 @@ const (
 // endSlack is how much sooner than the calendar's the broker's clock may have ended a session.
 const endSlack = 5 * time.Second
 
-// auctionBurst is how long from the beginning of a closing auction the exchange cancels what can't stay (kite-facts 6.1).
+// auctionBurst is how long from the beginning of a closing auction the exchange cancels what can't stay (docs/kite.md 6.1).
 const auctionBurst = time.Minute
 
 // endedBy says what of the day's own ended an order at the moment that its row tells: the square-off of its product, the

@@ -26,7 +26,7 @@ type unheard struct {
 const heardLate = 10 * time.Second
 
 // pushed says whether Kite pushes an event of this kind: not that a fresh order is open or waits for its trigger
-// (kite-facts 1.3).
+// (docs/kite.md 1.3).
 func pushed(k order.Kind) bool {
 	switch k {
 	case order.KindTriggered, order.KindModified, order.KindPartialFill, order.KindFill, order.KindRejected, order.KindCancelled, order.KindExpired:

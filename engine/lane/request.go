@@ -261,7 +261,7 @@ func (l *Lane) settleChange(r *actions.Request) {
 }
 
 // shows says whether an order's row has the values of a modify. A protected MARKET becomes a LIMIT in the book
-// (kite-facts 3.7), so of it only the type can be seen.
+// (docs/kite.md 3.7), so of it only the type can be seen.
 func (l *Lane) shows(r *actions.Request, o *order.Order) bool {
 	row, want := &o.Seen(order.Confirmed).Row, r.Call.Params
 	if row.Quantity != want.Quantity {

@@ -373,7 +373,7 @@ func (w *stopWish) limit(inst order.Instrument) order.Price {
 	return bandLimit(w.Trigger, w.sign, inst)
 }
 
-// bandLimit is Kite's protection band for a price like the trigger's (kite-facts 3.7), at least two ticks, away
+// bandLimit is Kite's protection band for a price like the trigger's (docs/kite.md 3.7), at least two ticks, away
 // from the trigger, so that it fills surely.
 func bandLimit(trigger order.Price, sign int64, inst order.Instrument) order.Price {
 	offset := max(trigger*order.Price(bandBasisPoints(trigger, inst))/10_000, 2*inst.TickSize)

@@ -131,7 +131,7 @@ func (c *Calendar) Auction(exchange string, t time.Time) time.Time {
 }
 
 // SquareOff is when the broker begins to close positions of an intraday product (MIS, CO) on the IST day of t
-// (kite-facts 3.14; it may do so earlier on a wild day). It is zero for other products, on a day without a session,
+// (docs/kite.md 3.14; it may do so earlier on a wild day). It is zero for other products, on a day without a session,
 // and under Always. On a day of odd hours whose session does not hold the usual time it is the close.
 func (c *Calendar) SquareOff(exchange, product string, t time.Time) time.Time {
 	if c.always || product != "MIS" && product != "CO" {

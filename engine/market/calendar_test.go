@@ -30,7 +30,7 @@ func clock(m time.Time) string {
 	return m.Format("2006-01-02 15:04:05")
 }
 
-// Sessions of kite-facts 6.1, square-off of 3.14.
+// Sessions of docs/kite.md 6.1, square-off of 3.14.
 func TestEveryBoundaryOfEverySegment(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ exchange, day, open, close, squareOff string }{
@@ -84,7 +84,7 @@ func TestEveryBoundaryOfEverySegment(t *testing.T) {
 	}
 }
 
-// Holidays of kite-facts 6.3, and of the exchanges' circulars where those leave it open.
+// Holidays of docs/kite.md 6.3, and of the exchanges' circulars where those leave it open.
 func TestDaysThatAreNotLikeOthers(t *testing.T) {
 	t.Parallel()
 	const closed = ""
@@ -144,10 +144,10 @@ func TestDaysThatAreNotLikeOthers(t *testing.T) {
 func TestTradingDaysOfTheYear(t *testing.T) {
 	t.Parallel()
 	for exchange, want := range map[string]int{
-		"NSE": 261 - 16 + 2, // kite-facts 6.3: 15, and the election day; the budget's Sunday, Muhurat
+		"NSE": 261 - 16 + 2, // docs/kite.md 6.3: 15, and the election day; the budget's Sunday, Muhurat
 		"NFO": 261 - 16 + 2,
 		"CDS": 261 - 20 + 1, // four holidays of the banks besides; Muhurat
-		"MCX": 261 - 4 + 2,  // kite-facts 6.3: closed on four days alone
+		"MCX": 261 - 4 + 2,  // docs/kite.md 6.3: closed on four days alone
 	} {
 		days := 0
 		for m := at(t, "2026-01-01 12:00"); m.Year() == 2026; m = m.AddDate(0, 0, 1) {

@@ -41,7 +41,7 @@ func (d day) weekday() time.Weekday {
 func (d day) weekend() bool { return d.weekday() == time.Saturday || d.weekday() == time.Sunday }
 
 // usWinter says whether America is on standard time: from the first Sunday of November until the second Sunday of
-// March, when MCX closes later (kite-facts 6.1). The change falls on Sundays, so no session sees both.
+// March, when MCX closes later (docs/kite.md 6.1). The change falls on Sundays, so no session sees both.
 func (d day) usWinter() bool {
 	year, month, date := d.at(0).Date()
 	switch month {

@@ -11,7 +11,7 @@ import (
 // What people are told of the calendar.
 
 // nextYearFrom is the day of December from which a missing list of the next year is told: by then the exchanges have
-// published theirs (kite-facts 6.3).
+// published theirs (docs/kite.md 6.3).
 const nextYearFrom = 15
 
 // Note says what the calendar does not know about the time around t, and what to do; empty where it knows all. It is

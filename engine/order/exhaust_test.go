@@ -53,7 +53,7 @@ func lives() []life {
 			{source: ws, raw: "OPEN", at: 0, quantity: 10, price: 120},
 			{source: book, raw: "OPEN", at: 0, quantity: 10, price: 120},
 			{source: pb, raw: "CANCELLED", at: 9, quantity: 10, cancelled: 10, price: 120},
-			{source: pb, raw: "CANCELLED", at: 9, quantity: 10, cancelled: 10, price: 120, message: "twice (kite-facts 1.3)"},
+			{source: pb, raw: "CANCELLED", at: 9, quantity: 10, cancelled: 10, price: 120, message: "twice (docs/kite.md 1.3)"},
 			{source: book, raw: "CANCELLED", at: 9, quantity: 10, cancelled: 10, price: 120},
 		}},
 		{name: "stop waits, triggers, fills", given: held, filled: 75, terminal: KindFill, role: RoleStopLoss, partial: []int{0, 1, 2, 3}, seen: []sketch{

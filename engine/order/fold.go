@@ -156,7 +156,7 @@ func identityOf(u *Update) [11]*string {
 }
 
 // trust lets what the broker's own channels told stand over what postbacks claim: a postback's checksum covers
-// order_id and order_timestamp alone (kite-facts 1.4), so a right one may still name another instrument, side,
+// order_id and order_timestamp alone (docs/kite.md 1.4), so a right one may still name another instrument, side,
 // tag or average. A row of the broker's names the order whole, so that a tag or parent which it lacks is lacking.
 // Nor does it cover the exchange's times, which give a fill its turn among the others: a partial fill that only a
 // postback told must not put the same fills of the two layers in another order, or their roles differ for ever.
@@ -248,7 +248,7 @@ func (s *Seen) Terminal() bool { return s.Row.Status.Terminal() }
 // Live says whether the order is known to work at the exchange or to wait for its trigger.
 func (s *Seen) Live() bool { return s.Known && !s.Terminal() }
 
-// Remaining is what can still fill: 0 once terminal (pending_quantity lies there, kite-facts 1.5).
+// Remaining is what can still fill: 0 once terminal (pending_quantity lies there, docs/kite.md 1.5).
 func (s *Seen) Remaining() int64 {
 	if !s.Known || s.Terminal() {
 		return 0

@@ -388,7 +388,7 @@ func TestABookReadMayComeLateAndTakesNothingBack(t *testing.T) {
 	}
 }
 
-func TestRemainingOfATerminalOrderIsNothing(t *testing.T) { // kite-facts 1.5: pending_quantity lies there
+func TestRemainingOfATerminalOrderIsNothing(t *testing.T) { // docs/kite.md 1.5: pending_quantity lies there
 	w := newWorld(t)
 	w.see(sketch{id: id1, raw: "CANCELLED", quantity: 10, cancelled: 10})
 	if s := w.order(id1).Seen(Claimed); s.Row.PendingQuantity != 10 || s.Remaining() != 0 {

@@ -41,7 +41,7 @@ func drawDay(t *rapid.T) *day {
 
 func drawPlan(t *rapid.T, d *day, i int) *plan {
 	p := &plan{id: fmt.Sprintf("2511210000000%02d", i+10), sign: 1}
-	if rapid.IntRange(0, 3).Draw(t, "long id") == 0 { // both shapes are about (kite-facts 3.3)
+	if rapid.IntRange(0, 3).Draw(t, "long id") == 0 { // both shapes are about (docs/kite.md 3.3)
 		p.id = fmt.Sprintf("19915420000000000%02d", i+10)
 	}
 	s := sketch{id: p.id, key: d.key, side: Buy, typ: "LIMIT"}

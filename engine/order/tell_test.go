@@ -19,7 +19,7 @@ func TestFillComesOnceWithTheRest(t *testing.T) {
 	s.at = 2
 	wantLines(t, w.see(s), "fill 50/75 entry "+id1)
 	wantLines(t, w.see(s.by(SourceBook)))
-	part.filled = 50 // overtaken (kite-facts 1.3)
+	part.filled = 50 // overtaken (docs/kite.md 1.3)
 	wantLines(t, w.see(part))
 }
 

@@ -213,8 +213,8 @@ type Instrument struct {
 	Segment       string `json:"segment,omitempty"`
 }
 
-// Multiplied says whether what a quantity of 1 is worth is the exchange's to say: commodities and currencies, whose
-// quantities Kite counts in lots (kite-facts 7b). Elsewhere it is a rupee a rupee of the price.
+// Multiplied says whether what a quantity of 1 is worth is the exchange's to say: commodities, whose quantities Kite counts
+// in lots, and to be sure currencies, of which it does not say (docs/kite.md 7.2). Elsewhere it is a rupee a rupee of the price.
 func Multiplied(exchange string) bool {
 	return exchange == "MCX" || exchange == "CDS" || exchange == "BCD"
 }

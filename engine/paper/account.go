@@ -12,7 +12,7 @@ type Refusal int
 
 const (
 	// RefuseWithError answers 400 before there is an order: no row, no
-	// postback (§1.3, the pre-check).
+	// postback (docs/kite.md 1.3, the pre-check).
 	RefuseWithError Refusal = iota
 	// RefuseInBook accepts the order and ends it REJECTED, with a row and pushes.
 	RefuseInBook
@@ -62,7 +62,7 @@ type session struct {
 	dead                bool
 }
 
-// requestTokenLife is how long a request_token can be used ("a few minutes", §5.1).
+// requestTokenLife is how long a request_token can be used ("a few minutes", docs/kite.md 5.1).
 const requestTokenLife = 5 * time.Minute
 
 // AddAccount adds a user, an app, or both, and a session between them. One
@@ -106,7 +106,7 @@ func (a *account) app(key string) *app {
 }
 
 // SetPersonal makes an app a free Personal one: no WebSocket and no quotes
-// (§1.8, §5.3). It reports whether the app exists.
+// (docs/kite.md 5.3). It reports whether the app exists.
 func (x *Exchange) SetPersonal(apiKey string, personal bool) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -128,7 +128,7 @@ func (x *Exchange) Authenticate(apiKey, accessToken string) (user string, ok boo
 	return s.user, true
 }
 
-// nextSix is the first 06:00 IST after t (§5.1).
+// nextSix is the first 06:00 IST after t (docs/kite.md 5.1).
 func nextSix(t time.Time) time.Time {
 	t = t.In(ist)
 	six := time.Date(t.Year(), t.Month(), t.Day(), 6, 0, 0, 0, ist)
@@ -139,7 +139,7 @@ func nextSix(t time.Time) time.Time {
 }
 
 // KillSessions ends every access token of a user, as the morning or a master
-// logout does (§5.1).
+// logout does (docs/kite.md 5.1).
 func (x *Exchange) KillSessions(user string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -149,7 +149,7 @@ func (x *Exchange) KillSessions(user string) {
 }
 
 // RequestToken is what the login page would hand to the redirect URL: good
-// once, for a few minutes (§5.1). It is "" when user or app is unknown.
+// once, for a few minutes (docs/kite.md 5.1). It is "" when user or app is unknown.
 func (x *Exchange) RequestToken(user, apiKey string) string {
 	x.enter()
 	defer x.leave()
@@ -161,7 +161,7 @@ func (x *Exchange) RequestToken(user, apiKey string) string {
 	return s.token
 }
 
-// exchangeToken changes a request_token for a session (§5.1).
+// exchangeToken changes a request_token for a session (docs/kite.md 5.1).
 func (x *Exchange) exchangeToken(apiKey, requestToken, checksum string) (*session, *APIError) {
 	x.enter()
 	defer x.leave()
@@ -193,7 +193,7 @@ func (x *Exchange) endSession(apiKey, accessToken string) {
 }
 
 // allowRequest counts one REST request against RequestsPerSecond, and one for
-// quotes against QuotesPerSecond too (§3.9).
+// quotes against QuotesPerSecond too (docs/kite.md 3.9).
 func (x *Exchange) allowRequest(apiKey string, quote bool) bool {
 	x.enter()
 	defer x.leave()
@@ -231,7 +231,7 @@ func countSince(times []time.Time, from time.Time) int {
 	return n
 }
 
-// countPlacement holds the caps of §3.9. A placement that the pre-check
+// countPlacement holds the caps of docs/kite.md 3.9. A placement that the pre-check
 // refuses counts too; one that a cap refuses does not.
 func (a *account) countPlacement(now time.Time, l Limits) *APIError {
 	y, m, d := now.In(ist).Date()

@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// queue keeps an AMO until the morning; nobody is told (§1.3).
+// queue keeps an AMO until the morning; nobody is told (docs/kite.md 1.3).
 func (x *Exchange) queue(o *order) {
 	x.enterState(o, statusAMO)
 	o.releaseAt = x.releaseOf(o)
 	x.timed = append(x.timed, o)
 }
 
-// releaseOf is when a queued order goes to the exchange (§6.2): at 9:00 at
+// releaseOf is when a queued order goes to the exchange (docs/kite.md 6.2): at 9:00 at
 // MCX, in currencies and as a plain equity order; at 9:15 in F&O and as an
 // equity stop, IOC or disclosed one. The first such morning on which the
 // market opens, within a month; the next one where nobody knows.
@@ -109,7 +109,7 @@ func (x *Exchange) cancelQueued(o *order) {
 
 // named holds the variety in a request's path against the order's. An AMO
 // that has opened is called regular, though the book says amo; called amo, the
-// request times out (§3.1).
+// request times out (docs/kite.md 6.2).
 func (o *order) named(variety string) *APIError {
 	if o.Variety == "amo" && !o.queued && !o.done() {
 		switch variety {

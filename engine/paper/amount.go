@@ -60,7 +60,7 @@ func (a amount) fixed() string {
 	return s
 }
 
-// MarshalJSON writes a bare number; whole rupees without a point (§1.5).
+// MarshalJSON writes a bare number; whole rupees without a point (docs/kite.md 1.5).
 func (a amount) MarshalJSON() ([]byte, error) { return []byte(a.String()), nil }
 
 func (a amount) rupees() float64 { return float64(a) / float64(rupee) }

@@ -10,7 +10,7 @@ import (
 type BookRead struct {
 	// AsOf shows every order as it was then, and none placed later; zero: now.
 	AsOf time.Time
-	// HideSince hides orders placed after it (they show up late, §3.13).
+	// HideSince hides orders placed after it (they show up late, docs/kite.md 3.13).
 	HideSince time.Time
 	// Hide, when not nil, says which orders are left out, each by itself.
 	Hide func(orderID string) bool
@@ -67,7 +67,7 @@ func (o *order) asOf(t time.Time) (row, bool) {
 }
 
 // OrderHistoryJSON is the answer of GET /orders/:order_id: every state,
-// oldest first (kite-facts §3.4).
+// oldest first (docs/kite.md 3.4).
 func (x *Exchange) OrderHistoryJSON(user, orderID string) ([]byte, *APIError) {
 	return x.ReadHistory(user, orderID, BookRead{})
 }
@@ -93,7 +93,7 @@ func (x *Exchange) ReadHistory(user, orderID string, r BookRead) ([]byte, *APIEr
 	return success(rows), nil
 }
 
-// tradeRow is a fill as GET /trades shows it; order_timestamp is time-only (§3.5).
+// tradeRow is a fill as GET /trades shows it; order_timestamp is time-only (docs/kite.md 3.5).
 type tradeRow struct {
 	TradeID           string   `json:"trade_id"`
 	OrderID           string   `json:"order_id"`

@@ -5,7 +5,7 @@ import (
 	"io"
 )
 
-// asked is one order of the calculators' JSON bodies (kite-facts §4.3).
+// asked is one order of the calculators' JSON bodies (docs/kite.md 4.2).
 type asked struct {
 	Exchange        string  `json:"exchange"`
 	Tradingsymbol   string  `json:"tradingsymbol"`

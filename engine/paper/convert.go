@@ -8,7 +8,7 @@ import (
 )
 
 // Convert moves quantity of a position into another product with the
-// parameters of PUT /portfolio/positions (kite-facts §7b). It makes no order
+// parameters of PUT /portfolio/positions (docs/kite.md 7.2). It makes no order
 // and no update.
 func (x *Exchange) Convert(user string, params url.Values) *APIError {
 	x.enter()

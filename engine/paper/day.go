@@ -29,13 +29,13 @@ func (x *Exchange) runTimed() {
 			x.open(o)
 		}
 		if !o.done() && !o.expires.IsZero() && !x.now.Before(o.expires) {
-			x.close(o, statusCancelled, "", "") // TTL (kite-facts §1.6)
+			x.close(o, statusCancelled, "", "") // TTL (docs/kite.md 1.6)
 		}
 	}
 }
 
 // EndOfDay cancels every order still live but for queued AMOs, as the session's close does with
-// DAY orders (§3.14). No text is published for it; status_message is null.
+// DAY orders (docs/kite.md 3.14). No text is published for it; status_message is null.
 func (x *Exchange) EndOfDay() {
 	x.enter()
 	defer x.leave()
@@ -53,7 +53,7 @@ func (x *Exchange) endOfDay(exchanges ...string) {
 }
 
 // NextDay ends the day and begins the next: the book and the trades are empty
-// (§1.3), positions are carried over night, closes are taken, CNC purchases
+// (docs/kite.md 3.5), positions are carried over night, closes are taken, CNC purchases
 // become T1 holdings, MTF purchases the holdings' mtf. Contracts whose last day
 // was passed since the day before are over, with their positions. Triggers
 // stay. The clock is the caller's.
@@ -141,10 +141,10 @@ func (a *account) deliver(l *listing, product string, quantity int, price amount
 }
 
 // squareOffBy is placed_by of the broker's own orders; it differs from the
-// user's id (§1.6).
+// user's id (docs/kite.md 1.6).
 const squareOffBy = "RMSADMIN"
 
-// SquareOff ends the user's MIS trading as the broker does (§3.14): live MIS
+// SquareOff ends the user's MIS trading as the broker does (docs/kite.md 3.14): live MIS
 // orders are cancelled, then open MIS positions closed by protected market
 // orders of the broker's. Those have no HTTP postback. No MIS order is taken
 // any more that day. It returns their ids.

@@ -8,8 +8,8 @@
 // the time or chance from anywhere but Options. TestDeterminism,
 // TestRefusals, TestOfficialClient and TestFaults would fail first.
 //
-// Facts are cited by section of docs "kite-facts"; what Kite leaves open is
-// said where it is decided.
+// Facts are cited by section of docs/kite.md; what Kite leaves open is said
+// where it is decided.
 //
 // # Parts
 //

@@ -21,15 +21,15 @@ type Options struct {
 	// The first account and its app; empty: AB1234, paper_key, paper_secret,
 	// paper_token, 1001.
 	UserID, APIKey, APISecret, AccessToken string
-	AppID                                  int64 // numeric app_id of postbacks (§1.1)
+	AppID                                  int64 // numeric app_id of postbacks (docs/kite.md 1.1)
 
 	Instruments []Instrument // nil: DefaultInstruments
-	IDForm      IDForm       // shape of order ids (§3.3)
+	IDForm      IDForm       // shape of order ids (docs/kite.md 3.3)
 
 	// HistoryRowsMax bounds the state rows kept of one order; beyond it the
 	// oldest goes. 0: 512.
 	HistoryRowsMax int
-	// FarFromLTP is how far from the LTP a LIMIT may be, in percent (§3.8;
+	// FarFromLTP is how far from the LTP a LIMIT may be, in percent (docs/kite.md 3.8;
 	// the true figure is not published). 0: 60. Negative: no check.
 	FarFromLTP float64
 	// OpenDelay is how long a placed order stays OPEN PENDING before the
@@ -37,25 +37,25 @@ type Options struct {
 	// processed".
 	OpenDelay time.Duration
 	// AverageOnCancelled fills average_price on CANCELLED rows that have
-	// fills, which some users saw (§1.5).
+	// fills, which some users saw (docs/kite.md 1.5).
 	AverageOnCancelled bool
 	// HideStreamOpen sends no OPEN frame for fresh orders: what staff say,
-	// against what recordings show (§1.3).
+	// against what recordings show (docs/kite.md 1.3).
 	HideStreamOpen bool
-	// TokensDieAtSix ends access tokens at the next 06:00 IST (§5.1).
+	// TokensDieAtSix ends access tokens at the next 06:00 IST (docs/kite.md 5.1).
 	TokensDieAtSix bool
 	Limits         Limits
 	// Open tells trading time of an exchange; nil: always. Outside it
-	// placements get the AMO refusal of §3.12.
+	// placements get the AMO refusal of docs/kite.md 3.12.
 	Open func(exchange string, at time.Time) bool
 	// Hours take the exchange through its days by themselves (hours.go) and say
 	// trading time where Open is nil. nil: the caller's, by EndOfDay and NextDay.
 	Hours Hours
 	// ConvertToAMO queues regular placements outside trading time as AMOs
-	// (§6.2) in place of the refusal.
+	// (docs/kite.md 6.2) in place of the refusal.
 	ConvertToAMO bool
 	// FlatAutoslice answers autoslice with a bare list, as the pages say,
-	// instead of the clients' order_id and children (§3.10).
+	// instead of the clients' order_id and children (docs/kite.md 3.10).
 	FlatAutoslice bool
 
 	// OnUpdate is called for every push, in order, without a lock held. With
@@ -63,17 +63,17 @@ type Options struct {
 	OnUpdate func(Push)
 }
 
-// Limits are Kite's caps of an account; 0 means no cap (§3.9).
+// Limits are Kite's caps of an account; 0 means no cap (docs/kite.md 3.9).
 type Limits struct {
 	OrdersPerSecond   int // placements; beyond: 429 Too many requests
 	OrdersPerMinute   int // placements; beyond: Maximum allowed order requests exceeded
 	OrdersPerDay      int // placements, refused ones too
 	RequestsPerSecond int // any REST request of an api_key; asked by Server
 	QuotesPerSecond   int // requests for quotes of an api_key; asked by Server
-	Sockets           int // WebSockets of an api_key; beyond: 429 at the upgrade (§2.1)
+	Sockets           int // WebSockets of an api_key; beyond: 429 at the upgrade (docs/kite.md 2.1)
 }
 
-// KiteLimits are the figures of §3.9: 10/s, 400/min, 5000/day, 10 requests/s,
+// KiteLimits are the figures of docs/kite.md 3.9: 10/s, 400/min, 5000/day, 10 requests/s,
 // 1 quote/s, 3 sockets.
 func KiteLimits() Limits {
 	return Limits{OrdersPerSecond: 10, OrdersPerMinute: 400, OrdersPerDay: 5000, RequestsPerSecond: 10, QuotesPerSecond: 1, Sockets: 3}
@@ -201,7 +201,7 @@ func (x *Exchange) leave() {
 	x.deliver()
 }
 
-// findOrder is the order of that user, or the refusal of §3.12.
+// findOrder is the order of that user, or the refusal of docs/kite.md 3.12.
 func (x *Exchange) findOrder(user, orderID string) (*order, *APIError) {
 	o := x.orders[orderID]
 	if o == nil || user != "" && o.AccountID != user {

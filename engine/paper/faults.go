@@ -16,7 +16,7 @@ type Timed struct {
 // Faults are what goes wrong, each with its probability of 0…1 (0: never).
 // The name in brackets is the one ParseFaults, Next and String use.
 type Faults struct {
-	Lose       float64 // [lose] a postback is never sent (kite-facts §1.3: none is sent again)
+	Lose       float64 // [lose] a postback is never sent (docs/kite.md 1.3: none is sent again)
 	Double     float64 // [double] a postback is sent twice
 	Reorder    float64 // [reorder] a postback is sent after the one that follows it
 	Late       Timed   // [late] a postback is held back, others overtake it
@@ -25,15 +25,15 @@ type Faults struct {
 
 	ReplyLost     float64 // [reply_lost] place, modify, cancel: done, and the connection dropped
 	ReplyHang     Timed   // [reply_hang] the same, but the connection hangs
-	TooMany       float64 // [429] not done; the body of §3.9
+	TooMany       float64 // [429] not done; the body of docs/kite.md 3.9
 	ServerError   float64 // [5xx] HTML from the gateway; one half of them after the order was accepted
-	DeadSession   bool    // [dead_session] 403 TokenException for every call (§3.11)
-	AddressDenied bool    // [address_refused] 403 PermissionException for place, modify, cancel (§3.12)
+	DeadSession   bool    // [dead_session] 403 TokenException for every call (docs/kite.md 3.11)
+	AddressDenied bool    // [address_refused] 403 PermissionException for place, modify, cancel (docs/kite.md 3.12)
 
 	BookStale Timed         // [book_stale] order book and history as they were that long ago
 	BookShort float64       // [book_short] the last rows are missing, perhaps all
 	BookFail  float64       // [book_fail] 503 NetworkException
-	BookLate  time.Duration // [book_late] new orders show up in the book only that much later (§3.13)
+	BookLate  time.Duration // [book_late] new orders show up in the book only that much later (docs/kite.md 3.13)
 }
 
 // Defaults of times that a flag leaves out.

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Statuses of a GTT (kite-facts §4.1).
+// Statuses of a GTT (docs/kite.md 4.1).
 const (
 	gttActive    = "active"
 	gttTriggered = "triggered"
@@ -20,10 +20,10 @@ const (
 )
 
 const (
-	gttActiveMax = 500 // of one account (§3.9)
+	gttActiveMax = 500 // of one account (docs/kite.md 3.9)
 	gttListed    = 7 * 24 * time.Hour
 	// A trigger stays this far from the last price: 0.25 %, below 50 rupees 9
-	// paise (§4.1 and the broker's help pages).
+	// paise (docs/kite.md 4.1).
 	gttGapCheap = 9 * rupee / 100
 	gttCheap    = 50 * rupee
 )
@@ -63,7 +63,7 @@ type gttResult struct {
 	orderID, failure string
 }
 
-// PlaceGTT keeps a trigger with the parameters of POST /gtt/triggers (§4.1):
+// PlaceGTT keeps a trigger with the parameters of POST /gtt/triggers (docs/kite.md 4.1):
 // type, condition and orders. apiKey is the app that places it, whose HTTP
 // postbacks tell of the order to come; "" is the user's first.
 func (x *Exchange) PlaceGTT(user, apiKey string, params url.Values) (triggerID int, e *APIError) {
@@ -108,7 +108,7 @@ func (x *Exchange) placeGTT(a *account, ap *app, params url.Values) (int, *APIEr
 	x.counters.gtt++
 	g := &gtt{id: 105_000 + x.counters.gtt, account: a, app: ap, created: x.now, updated: x.now, status: gttActive, gttTerms: terms}
 	g.expires = x.now.AddDate(1, 0, 0)
-	// With the contract (§4.1); a list of instruments older than the clock binds nothing.
+	// With the contract (docs/kite.md 4.1); a list of instruments older than the clock binds nothing.
 	if ends, ok := terms.listing.expiryEnd(); ok && ends.After(x.now) && ends.Before(g.expires) {
 		g.expires = ends
 	}
@@ -192,7 +192,7 @@ func (x *Exchange) activeGTT(user string, triggerID int) (*gtt, *APIError) {
 }
 
 // gttCondition and gttOrder are the JSON of the form fields. Unknown fields
-// are ignored: the official Go client sends whole orders (§8.4).
+// are ignored: the official Go client sends whole orders (docs/kite.md 8.4).
 type gttCondition struct {
 	Exchange      string    `json:"exchange"`
 	Tradingsymbol string    `json:"tradingsymbol"`
@@ -211,7 +211,7 @@ type gttOrder struct {
 }
 
 // readGTT checks lightly: funds, holdings, ticks, lots and the day's band are
-// asked when it is met (§4.1).
+// asked when it is met (docs/kite.md 4.1).
 func (x *Exchange) readGTT(params url.Values) (gttTerms, *APIError) {
 	var none gttTerms
 	var c gttCondition

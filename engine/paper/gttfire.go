@@ -9,7 +9,7 @@ import (
 )
 
 // runGTTs fires what the LTP of this tick has reached or jumped over, in the
-// market's hours only (§4.1): a gap fires on the day's first tick.
+// market's hours only (docs/kite.md 4.1): a gap fires on the day's first tick.
 func (x *Exchange) runGTTs(l *listing) {
 	for _, g := range slices.Clone(x.armed) {
 		if g.listing != l {
@@ -31,7 +31,7 @@ func (x *Exchange) fire(g *gtt, leg *gttLeg) {
 		leg.result.failure, a.failNextGTT = a.failNextGTT[0], a.failNextGTT[1:]
 		return
 	}
-	// It counts to the day's orders (§3.9), not to a second's or a minute's.
+	// It counts to the day's orders (docs/kite.md 3.9), not to a second's or a minute's.
 	if e := a.countPlacement(x.now, Limits{OrdersPerDay: x.opts.Limits.OrdersPerDay}); e != nil {
 		leg.result.failure = e.Message
 		return
@@ -74,7 +74,7 @@ func (x *Exchange) FailNextGTT(user, text string) {
 }
 
 // SetGTTPostbacks says whether the orders that triggers place are told by
-// HTTP postback; Kite's pages do not say it (§4.1). At the start they are.
+// HTTP postback; Kite's pages do not say it (docs/kite.md 4.1). At the start they are.
 func (x *Exchange) SetGTTPostbacks(on bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()

@@ -21,12 +21,12 @@ type Hours interface {
 var exchanges = []string{"NSE", "BSE", "NFO", "BFO", "CDS", "BCD", "MCX"}
 
 // dayBegins is when one trading day ends and the next begins: with the
-// access tokens, at 06:00 IST (kite-facts §5.1).
+// access tokens, at 06:00 IST (docs/kite.md 5.1).
 const dayBegins = 6 * time.Hour
 
 // runDays does what Options.Hours bring about: at 06:00 of a trading day the
 // next day, at its time the square-off of MIS, at each close the end of DAY
-// orders (§3.14). Without Hours the days are the caller's.
+// orders (docs/kite.md 3.14). Without Hours the days are the caller's.
 func (x *Exchange) runDays() {
 	hours := x.opts.Hours
 	if hours == nil {

@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// IDForm is the shape of order ids (kite-facts §3.3).
+// IDForm is the shape of order ids (docs/kite.md 3.3).
 type IDForm int
 
 const (
@@ -25,7 +25,7 @@ func (f IDForm) String() string {
 }
 
 const (
-	snowflakeEpoch = 1288834974657 // ms since 1970 (§3.3)
+	snowflakeEpoch = 1288834974657 // ms since 1970 (docs/kite.md 3.3)
 	snowflakeNode  = 6
 )
 
@@ -53,8 +53,8 @@ func (x *Exchange) newOrderID() string {
 	return strconv.FormatInt(c.flakeMilli<<22|snowflakeNode<<12|c.flakeSequence, 10)
 }
 
-// newExchangeOrderID differs in shape per exchange (§3.3): 19 digits at BSE's,
-// 15 at MCX, 16 elsewhere.
+// newExchangeOrderID differs in shape per exchange: 19 digits at BSE's, 16
+// elsewhere (docs/kite.md 3.3); the 15 at MCX are ours.
 func (x *Exchange) newExchangeOrderID(l *listing) string {
 	x.counters.exchangeOrder++
 	n := x.counters.exchangeOrder

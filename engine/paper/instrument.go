@@ -6,30 +6,30 @@ import (
 	"time"
 )
 
-// Instrument is one row of the instruments dump (kite-facts §7) and what the
+// Instrument is one row of the instruments dump (docs/kite.md 7.1) and what the
 // exchange needs to know beside it. Prices are rupees.
 type Instrument struct {
 	Exchange      string // NSE, BSE, NFO, BFO, CDS, BCD, MCX
 	Tradingsymbol string
 	Name          string
 	// ExchangeToken is the exchange's number; instrument_token is
-	// ExchangeToken*256 + segment (§2.3, §7). 0: New gives one.
+	// ExchangeToken*256 + segment (docs/kite.md 2.3, 7.1). 0: New gives one.
 	ExchangeToken  uint32
 	Segment        string  // NSE, NFO-FUT, NFO-OPT, INDICES, …; "": made from exchange and type
 	InstrumentType string  // EQ, FUT, CE, PE
 	Expiry         string  // YYYY-MM-DD, "" for equity
 	Strike         float64 // rupees
 	TickSize       float64 // rupees
-	LotSize        int     // units; MCX counts in lots (§7b)
-	// Multiplier is the units in one lot at MCX; 1 elsewhere (§7b).
+	LotSize        int     // units; MCX counts in lots (docs/kite.md 7.2)
+	// Multiplier is the units in one lot at MCX; 1 elsewhere (docs/kite.md 7.2).
 	Multiplier int
 	// LastPrice is the price before the first SetPrice, rupees. 0: not traded.
 	LastPrice float64
 	// ClosePrice is yesterday's close, rupees. 0: LastPrice.
 	ClosePrice float64
-	// LowerCircuit and UpperCircuit bound today's prices, rupees; 0: none (§3.8).
+	// LowerCircuit and UpperCircuit bound today's prices, rupees; 0: none (docs/kite.md 3.8).
 	LowerCircuit, UpperCircuit float64
-	// FreezeQuantity is the greatest quantity of one order; 0: none (§3.8).
+	// FreezeQuantity is the greatest quantity of one order; 0: none (docs/kite.md 3.8).
 	FreezeQuantity int
 }
 
@@ -92,10 +92,10 @@ func roundTo(rupees, tick float64) float64 {
 	return amountOf(rupees).floorTick(amountOf(tick)).rupees()
 }
 
-// segments numbers the exchanges inside an instrument_token (§2.3).
+// segments numbers the exchanges inside an instrument_token (docs/kite.md 2.3).
 var segments = map[string]uint32{"NSE": 1, "NFO": 2, "CDS": 3, "BSE": 4, "BFO": 5, "BCD": 6, "MCX": 7}
 
-// segmentIndices is the segment of an index, which cannot be traded (§2.3).
+// segmentIndices is the segment of an index, which cannot be traded (docs/kite.md 2.3).
 const segmentIndices = 9
 
 // listing is an instrument with its market of the moment.
@@ -168,7 +168,7 @@ func list(i Instrument, number uint32) *listing {
 }
 
 // InstrumentsCSV is the dump of GET /instruments, or of one exchange when
-// exchange is not empty: twelve columns (§7).
+// exchange is not empty: twelve columns (docs/kite.md 7.1).
 func (x *Exchange) InstrumentsCSV(exchange string) []byte {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -178,7 +178,7 @@ func (x *Exchange) InstrumentsCSV(exchange string) []byte {
 		if l.expired || exchange != "" && l.Exchange != exchange {
 			continue
 		}
-		// last_price of the dump is not live (§7): the price the day began with.
+		// last_price of the dump is not live (docs/kite.md 7.1): the price the day began with.
 		fmt.Fprintf(&b, "%d,%d,%s,%q,%s,%s,%s,%s,%d,%s,%s,%s\n", l.token, l.ExchangeToken, l.Tradingsymbol, l.Name,
 			amountOf(l.LastPrice), l.Expiry, amountOf(l.Strike), l.tick, l.LotSize, l.InstrumentType, l.Segment, l.Exchange)
 	}

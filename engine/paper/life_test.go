@@ -152,7 +152,7 @@ func TestAutomaticBand(t *testing.T) {
 		}
 	}
 	l := list(Instrument{InstrumentType: "EQ", LastPrice: 156.69, TickSize: 0.01}, 1)
-	limit, _ := protect(l, true, 2) // the mock row of kite-facts §3.7
+	limit, _ := protect(l, true, 2) // the sample of docs/kite.md 3.7
 	equal(t, "limit", limit.String(), "159.82")
 	limit, _ = protect(l, false, 2)
 	equal(t, "limit of a sale", limit.String(), "153.56")

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// trade is one fill (kite-facts §3.5).
+// trade is one fill (docs/kite.md 3.5).
 type trade struct {
 	order    *order
 	id       string
@@ -84,8 +84,8 @@ func (x *Exchange) SetCircuit(exchange, tradingsymbol string, lower, upper float
 }
 
 // Narrow is SetCircuit, and cancels the resting orders outside the new band,
-// as exchanges do at the close auction (§6.1) and by limit price protection
-// (§3.8). It tells how many.
+// as exchanges do at the close auction (docs/kite.md 6.1) and by limit price protection
+// (docs/kite.md 3.8). It tells how many.
 func (x *Exchange) Narrow(exchange, tradingsymbol string, lower, upper float64) (cancelled int, err error) {
 	x.enter()
 	defer x.leave()
@@ -162,7 +162,7 @@ func (x *Exchange) trigger(o *order) {
 		o.toMarket()
 	}
 	x.enterState(o, statusOpen)
-	x.push(o, statusOpen, true) // the one OPEN that is notified (§1.3)
+	x.push(o, statusOpen, true) // the one OPEN that is notified (docs/kite.md 1.3)
 	x.match(o, true)
 }
 
@@ -193,7 +193,7 @@ func (x *Exchange) match(o *order, fresh bool) {
 	}
 }
 
-// fill books one trade. average_price stays 0 until COMPLETE (§3.5).
+// fill books one trade. average_price stays 0 until COMPLETE (docs/kite.md 3.5).
 func (x *Exchange) fill(o *order, quantity int, price amount) {
 	t := &trade{order: o, id: x.newTradeID(), price: price, quantity: quantity, at: x.now}
 	o.trades = append(o.trades, t)

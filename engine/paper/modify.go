@@ -7,8 +7,8 @@ import (
 )
 
 // Modify changes a live order with the parameters of PUT
-// /orders/:variety/:order_id (kite-facts §3.2); what is absent stays.
-// quantity is the new total, fills included (§11.4 leaves it open; so modelled).
+// /orders/:variety/:order_id (docs/kite.md 3.2); what is absent stays.
+// quantity is the new total, fills included (docs/kite.md 3.2 leaves it open; so modelled).
 func (x *Exchange) Modify(user, variety, orderID string, params url.Values) (string, *APIError) {
 	x.enter()
 	defer x.leave()
@@ -44,7 +44,7 @@ func (x *Exchange) modify(o *order, params url.Values) *APIError {
 		return inputError(textModifyProcessed)
 	}
 	if o.modifications >= modificationsMax {
-		// Looks as if it could be tried again, and never can (§3.9).
+		// Looks as if it could be tried again, and never can (docs/kite.md 3.9).
 		return refuse(http.StatusTooManyRequests, classNetwork, textModificationCap)
 	}
 	if o.queued {
@@ -52,7 +52,7 @@ func (x *Exchange) modify(o *order, params url.Values) *APIError {
 	}
 	was := o.terms()
 	if o.OrderType != "SL-M" {
-		was.protection = 0 // a change to MARKET brings its own (§3.2)
+		was.protection = 0 // a change to MARKET brings its own (docs/kite.md 3.2)
 	}
 	t, e := was.read(params)
 	if e != nil {
@@ -86,7 +86,7 @@ func (x *Exchange) modify(o *order, params url.Values) *APIError {
 		o.stopAt = t.trigger // of the stop that follows
 	}
 	o.modifications++
-	o.OrderTimestamp = stamp(x.now) // it is no placement time (§1.5)
+	o.OrderTimestamp = stamp(x.now) // it is no placement time (docs/kite.md 1.5)
 	x.enterState(o, statusModifyValidation)
 	x.enterState(o, statusModifyPending)
 	o.ExchangeTimestamp, o.ExchangeUpdateTimestamp = stamp(x.now), stamp(x.now)
@@ -116,7 +116,7 @@ func (x *Exchange) modify(o *order, params url.Values) *APIError {
 }
 
 // Cancel cancels a live order, as DELETE /orders/:variety/:order_id does. A
-// finished one is answered "being processed" (§3.12).
+// finished one is answered "being processed" (docs/kite.md 3.12).
 func (x *Exchange) Cancel(user, variety, orderID string) (string, *APIError) {
 	return x.CancelLeg(user, variety, orderID, "")
 }
@@ -166,7 +166,7 @@ func (x *Exchange) cancel(o *order) *APIError {
 	}
 	o.OrderTimestamp = stamp(x.now)
 	x.enterState(o, statusCancelPending)
-	x.close(o, statusCancelled, "", "") // no text on a user's cancel (§1.5)
+	x.close(o, statusCancelled, "", "") // no text on a user's cancel (docs/kite.md 1.5)
 	return nil
 }
 
@@ -177,7 +177,7 @@ func (x *Exchange) Reject(orderID, text string) *APIError {
 }
 
 // ExchangeCancel ends a live order CANCELLED with that status_message, as
-// limit price protection does (§3.8).
+// limit price protection does (docs/kite.md 3.8).
 func (x *Exchange) ExchangeCancel(orderID, text string) *APIError {
 	return x.endFromOutside(orderID, statusCancelled, text)
 }

@@ -5,7 +5,7 @@ import (
 	"net/http"
 )
 
-// holding is stock in the user's demat account (kite-facts §7b).
+// holding is stock in the user's demat account (docs/kite.md 7.2).
 type holding struct {
 	listing            *listing
 	quantity, t1       int
@@ -26,7 +26,7 @@ type Holding struct {
 	// MTFQuantity is held on the broker's money, counted apart from Quantity.
 	MTFQuantity     int     `json:"mtf_quantity"`
 	MTFAveragePrice float64 `json:"mtf_average_price"` // rupees
-	// NeedsAuthorisation answers sales with HTTP 428 (no DDPI, no TPIN, §3.8).
+	// NeedsAuthorisation answers sales with HTTP 428 (no DDPI, no TPIN, docs/kite.md 3.8).
 	NeedsAuthorisation bool `json:"needs_authorisation"`
 }
 
@@ -53,7 +53,7 @@ func (x *Exchange) SetHolding(user string, h Holding) error {
 }
 
 // Authorise lets so much of a holding be sold today, as the depository's TPIN
-// does (§3.8); it is asked for where NeedsAuthorisation says so.
+// does (docs/kite.md 3.8); it is asked for where NeedsAuthorisation says so.
 func (x *Exchange) Authorise(user, exchange, tradingsymbol string, quantity int) error {
 	x.enter()
 	defer x.leave()

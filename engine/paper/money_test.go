@@ -147,7 +147,7 @@ func TestSessions(t *testing.T) {
 		t.Error("alive after 06:00")
 	}
 	token := x.RequestToken(user, "paper_key")
-	sum := Checksum("paper_key", token, "my_api_secret") // the same concatenation (§5.1)
+	sum := Checksum("paper_key", token, "my_api_secret") // the same concatenation (docs/kite.md 5.1)
 	s, e := x.exchangeToken("paper_key", token, sum)
 	if e != nil {
 		t.Fatal(e)

@@ -228,7 +228,7 @@ func TestOfficialTicker(t *testing.T) {
 	equal(t, "mode", receive(t, seen).Mode, "ltp")
 	ok(t, ticker.Unsubscribe([]uint32{infy}))
 
-	// An order by hand is seen too (§2.1).
+	// An order by hand is seen too (docs/kite.md 2.1).
 	id, e := x.PlaceByHand(user, with("price", "120", "tag", "hand"))
 	if e != nil {
 		t.Fatal(e)

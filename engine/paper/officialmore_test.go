@@ -47,7 +47,7 @@ func TestOfficialClientVarieties(t *testing.T) {
 	equal(t, "meta", is && meta["total_quantity"] == 130.0, true)
 	equal(t, "amo", rows[amo.OrderID].Status+rows[amo.OrderID].Variety, "CANCELLED AMOamo")
 	equal(t, "second leg", rows[leg].Status+rows[leg].OrderType, "TRIGGER PENDINGSL")
-	// The official client says that it sends parent_order_id, and does not (§8.4).
+	// The official client says that it sends parent_order_id, and does not (docs/kite.md 8.4).
 	if _, err = k.CancelOrder(kiteconnect.VarietyCO, leg, &cover.OrderID); err == nil || !strings.Contains(err.Error(), "parent_order_id") {
 		t.Errorf("the official client's cancel of a second leg: %v", err)
 	}

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Statuses of kite-facts §3.4.
+// Statuses of docs/kite.md 3.4.
 const (
 	statusPut              = "PUT ORDER REQ RECEIVED"
 	statusValidation       = "VALIDATION PENDING"
@@ -27,7 +27,7 @@ const (
 	statusUpdate           = "UPDATE" // of pushes only
 )
 
-// modificationsMax is the cap of §3.9.
+// modificationsMax is the cap of docs/kite.md 3.9.
 const modificationsMax = 25
 
 // stamp is a time as Kite writes it: IST without a zone, null when unknown.
@@ -58,7 +58,7 @@ func (n nullable) MarshalJSON() ([]byte, error) {
 
 var emptyObject = json.RawMessage("{}")
 
-// row is an order as GET /orders shows it (§1.5, §3.4, §3.5).
+// row is an order as GET /orders shows it (docs/kite.md 1.5, 3.4, 3.5).
 type row struct {
 	AccountID               string          `json:"account_id"`
 	PlacedBy                string          `json:"placed_by"`
@@ -89,7 +89,7 @@ type row struct {
 	FilledQuantity          int             `json:"filled_quantity"`
 	PendingQuantity         int             `json:"pending_quantity"`
 	CancelledQuantity       int             `json:"cancelled_quantity"`
-	MarketProtection        int             `json:"market_protection"` // 0 even for protected orders (§1.6)
+	MarketProtection        int             `json:"market_protection"` // 0 even for protected orders (docs/kite.md 1.6)
 	Meta                    json.RawMessage `json:"meta"`
 	Tag                     nullable        `json:"tag"`
 	Tags                    []string        `json:"tags,omitempty"` // replaced, never changed in place
@@ -137,7 +137,7 @@ func finished(status string) bool {
 }
 
 // remaining is what can still be filled; pending_quantity tells it wrongly
-// once the order is cancelled (§1.5).
+// once the order is cancelled (docs/kite.md 1.5).
 func (o *order) remaining() int {
 	if o.done() {
 		return 0
@@ -156,7 +156,7 @@ func (o *order) addTags(tags ...string) {
 	o.Tags = all
 }
 
-// protectionTags mark a protected market order (§1.6).
+// protectionTags mark a protected market order (docs/kite.md 1.6).
 func protectionTags(percent float64) []string {
 	return []string{"mktp", fmt.Sprintf("mktp:%.2f", percent)}
 }
@@ -175,7 +175,7 @@ func (x *Exchange) close(o *order, status, message, raw string) {
 	o.StatusMessage, o.StatusMessageRaw = nullable(message), nullable(raw)
 	switch status {
 	case statusCancelled:
-		// pending_quantity stays as it was (§1.5).
+		// pending_quantity stays as it was (docs/kite.md 1.5).
 		o.CancelledQuantity = o.PendingQuantity
 		if x.opts.AverageOnCancelled {
 			o.AveragePrice = o.value.per(o.FilledQuantity)

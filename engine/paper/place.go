@@ -9,7 +9,7 @@ import (
 )
 
 // Place places an order with the parameters of POST /orders/:variety
-// (kite-facts §3.2), through the user's first app. It answers like Kite: an
+// (docs/kite.md 3.2), through the user's first app. It answers like Kite: an
 // order id when the order was accepted for processing (which promises no
 // more), a refusal when the pre-check kept it out of the book.
 func (x *Exchange) Place(user, variety string, params url.Values) (orderID string, err *APIError) {
@@ -17,7 +17,7 @@ func (x *Exchange) Place(user, variety string, params url.Values) (orderID strin
 }
 
 // PlaceVia is Place through the app with that api_key, which then is the one
-// whose HTTP postbacks tell of the order (§1.1).
+// whose HTTP postbacks tell of the order (docs/kite.md 1.1).
 func (x *Exchange) PlaceVia(user, apiKey, variety string, params url.Values) (orderID string, err *APIError) {
 	placed, err := x.PlaceWhole(user, apiKey, variety, params)
 	return placed.OrderID, err
@@ -26,7 +26,7 @@ func (x *Exchange) PlaceVia(user, apiKey, variety string, params url.Values) (or
 // Placed is what a placement answers.
 type Placed struct {
 	OrderID string
-	Slices  []Slice // with autoslice alone (§3.10)
+	Slices  []Slice // with autoslice alone (docs/kite.md 3.10)
 }
 
 // PlaceWhole is PlaceVia with the slices of autoslice.
@@ -57,7 +57,7 @@ func (x *Exchange) PlaceWhole(user, apiKey, variety string, params url.Values) (
 }
 
 // PlaceByHand places as the user does on the phone or the web: visible in the
-// book and on the WebSocket, but no api_key gets an HTTP postback (§1.1).
+// book and on the WebSocket, but no api_key gets an HTTP postback (docs/kite.md 1.1).
 // params are those of Place, and variety (regular when left out); market
 // protection is set by the order window.
 func (x *Exchange) PlaceByHand(user string, params url.Values) (orderID string, err *APIError) {
@@ -82,7 +82,7 @@ func protectedByHand(params url.Values) url.Values {
 }
 
 // RejectNext accepts the user's next order and then ends it REJECTED with
-// that text (§1.3: rejected by exchange or full RMS).
+// that text (docs/kite.md 1.3: rejected by exchange or full RMS).
 func (x *Exchange) RejectNext(user, text string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -280,7 +280,7 @@ func (x *Exchange) submit(o *order, message, raw string) {
 }
 
 // take writes terms into the order's row. A protected market order becomes a
-// LIMIT (§3.7).
+// LIMIT (docs/kite.md 3.7).
 func (x *Exchange) take(o *order, t terms) {
 	o.OrderType, o.Validity, o.ValidityTTL = t.orderType, t.validity, t.ttl
 	o.Quantity, o.DisclosedQuantity, o.protection = t.quantity, t.disclosed, t.protection

@@ -131,7 +131,7 @@ type mtfRow struct {
 	InitialMargin amount `json:"initial_margin"`
 }
 
-// HoldingsJSON is the answer of GET /portfolio/holdings (kite-facts §7b).
+// HoldingsJSON is the answer of GET /portfolio/holdings (docs/kite.md 7.2).
 func (x *Exchange) HoldingsJSON(user string) []byte {
 	x.enter()
 	defer x.leave()

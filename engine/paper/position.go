@@ -1,6 +1,6 @@
 package paper
 
-// position is one user's instrument and product (kite-facts §7b).
+// position is one user's instrument and product (docs/kite.md 7.2).
 type position struct {
 	listing         *listing
 	product         string

@@ -10,14 +10,14 @@ import (
 )
 
 const (
-	// postbackTimeout is how long Kite waits for an answer (kite-facts §1.3: 2 to 3 s).
+	// postbackTimeout is how long Kite waits for an answer (docs/kite.md 1.3: 2 to 3 s).
 	postbackTimeout = 3 * time.Second
 	// postbackHold is how long a reordered postback waits for a follower.
 	postbackHold = 300 * time.Millisecond
 	// postbackQueueMax bounds the postbacks waiting for one user; beyond it
 	// they are lost, as is everything that Kite cannot deliver.
 	postbackQueueMax = 4096
-	// postbackContentType is a form's, though the body is JSON (§1.2).
+	// postbackContentType is a form's, though the body is JSON (docs/kite.md 1.2).
 	postbackContentType = "application/x-www-form-urlencoded;charset=UTF-8"
 )
 
@@ -40,7 +40,7 @@ type PostbackStats struct {
 
 // Postbacks sends HTTP postbacks: one POST each with a time-out of 3 s, no
 // second try, in the order of one user's updates unless a fault says
-// otherwise (§1.3).
+// otherwise (docs/kite.md 1.3).
 type Postbacks struct {
 	exchange *Exchange
 	options  PostbackOptions

@@ -12,7 +12,7 @@ import (
 type Push struct {
 	User    string
 	OrderID string
-	// Status is COMPLETE, CANCELLED, REJECTED, UPDATE or OPEN (kite-facts §1.3).
+	// Status is COMPLETE, CANCELLED, REJECTED, UPDATE or OPEN (docs/kite.md 1.3).
 	Status string
 	// APIKey is the app that placed the order; "" when none did.
 	APIKey string
@@ -28,7 +28,7 @@ type Push struct {
 }
 
 // Checksum is the lowercase hex SHA-256 of order_id, order_timestamp and
-// api_secret without separators (§1.4).
+// api_secret without separators (docs/kite.md 1.4).
 func Checksum(orderID, orderTimestamp, apiSecret string) string {
 	sum := sha256.Sum256([]byte(orderID + orderTimestamp + apiSecret))
 	return hex.EncodeToString(sum[:])
@@ -48,7 +48,7 @@ func (x *Exchange) push(o *order, status string, postback bool) {
 	x.events = append(x.events, event{push: &p})
 }
 
-// pushed are the fields that both channels share, in the order of Kite's sample (§1.5).
+// pushed are the fields that both channels share, in the order of Kite's sample (docs/kite.md 1.5).
 type pushed struct {
 	PlacedBy                string          `json:"placed_by"`
 	OrderID                 string          `json:"order_id"`
@@ -90,7 +90,7 @@ func (p Push) pushed() pushed {
 		r.MarketProtection, r.Meta, r.Tag}
 }
 
-// PostbackBody is the raw JSON body of the HTTP postback (§1.5), signed for
+// PostbackBody is the raw JSON body of the HTTP postback (docs/kite.md 1.5), signed for
 // the app that placed the order. unfilled_quantity is always 0.
 func (p Push) PostbackBody() []byte {
 	sum := Checksum(p.OrderID, p.row.OrderTimestamp.String(), p.secret)
@@ -107,7 +107,7 @@ func (p Push) PostbackBody() []byte {
 	}{p.User, 0, p.appID, sum, p.pushed(), p.row.GUID})
 }
 
-// StreamFrame is the WebSocket's text frame (§2.2): account_id in place of
+// StreamFrame is the WebSocket's text frame (docs/kite.md 2.2): account_id in place of
 // user_id, no app_id, an empty checksum, tags when there are any.
 func (p Push) StreamFrame() []byte {
 	type data struct {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// The vectors of kite-facts §1.4.
+// Vectors of our own, by the formula of docs/kite.md 1.4.
 func TestChecksum(t *testing.T) {
 	for _, v := range [][4]string{
 		{"220303000308932", "2022-03-03 09:24:25", "my_api_secret", "60f6735188cce077a723b8d53432ffcb985cdc0437474e3b55dd5991aacd936c"},

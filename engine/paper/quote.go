@@ -93,7 +93,7 @@ func (x *Exchange) quoteByToken(token uint32) (Quote, bool) {
 }
 
 // Lengths of tick packets in bytes; a packet's kind is told by nothing else
-// (kite-facts §2.3).
+// (docs/kite.md 2.3).
 const (
 	packetLTP        = 8
 	packetIndexQuote = 28
@@ -102,7 +102,7 @@ const (
 	packetFull       = 184
 )
 
-// packet is the binary tick of §2.3 in the mode ltp, quote or full.
+// packet is the binary tick of docs/kite.md 2.3 in the mode ltp, quote or full.
 func (q Quote) packet(mode string) []byte {
 	put := binary.BigEndian.AppendUint32
 	b := put(nil, q.InstrumentToken)
@@ -151,7 +151,7 @@ func epoch(t time.Time) uint32 {
 }
 
 // wire is the price as the packet's integer: paise, but ÷10,000,000 for CDS
-// and ÷10,000 for BCD as the SDKs read them (§2.3).
+// and ÷10,000 for BCD as the SDKs read them (docs/kite.md 2.3).
 func (q Quote) wire(a amount) uint32 {
 	switch q.InstrumentToken & 0xff {
 	case segments["CDS"]:

@@ -7,7 +7,7 @@ import (
 )
 
 // APIError is a refusal as Kite sends it: HTTP status, class and text
-// (kite-facts §3.11, §3.12). A nil *APIError means accepted.
+// (docs/kite.md 3.11, 3.12). A nil *APIError means accepted.
 type APIError struct {
 	HTTPStatus int    // 400, 403, 404, 428, 429, …
 	ErrorType  string // TokenException, InputException, …
@@ -17,7 +17,7 @@ type APIError struct {
 // Error is the message with its class.
 func (e *APIError) Error() string { return e.ErrorType + ": " + e.Message }
 
-// Body is the error envelope of §3.11.
+// Body is the error envelope of docs/kite.md 3.11.
 func (e *APIError) Body() []byte {
 	return encode(struct {
 		Status    string `json:"status"`
@@ -26,7 +26,7 @@ func (e *APIError) Body() []byte {
 	}{"error", e.Message, e.ErrorType})
 }
 
-// The classes of §3.11. PermissionException is not documented but seen.
+// The classes of docs/kite.md 3.11. PermissionException is not documented but seen.
 const (
 	classToken      = "TokenException"
 	classPermission = "PermissionException"
@@ -38,8 +38,8 @@ const (
 	classGeneral    = "GeneralException"
 )
 
-// Texts of §3.12, word for word. Where the sheet has no text the wording is
-// ours and the name ends in Own.
+// Texts of Kite's, word for word (docs/kite.md 3.12). Where none is known the
+// wording is ours and the name ends in Own.
 const (
 	textMarketProtection = "Market orders without market protection are not allowed via API. Please set market protection or use a Limit order."
 	textFarFromLTP       = "LIMIT orders that are far away from the LTP are restricted as per exchange guidelines. Please use GTT"
@@ -138,7 +138,7 @@ func (b *jsonBuffer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// success is the envelope of §3.11 around data.
+// success is the envelope of docs/kite.md 3.11 around data.
 func success(data any) []byte {
 	return encode(struct {
 		Status string `json:"status"`

@@ -9,7 +9,7 @@ import (
 )
 
 // routes are the REST calls that the official client makes for what the
-// exchange models (kite-facts §3.1, §5.1, §7, §7b).
+// exchange models (docs/kite.md 3.1, 5.1, 7.1, 7.2).
 func (s *Server) routes() {
 	x := s.exchange
 	on := func(pattern, point string, h handler) { s.mux.HandleFunc(pattern, s.authorized(point, h)) }
@@ -76,8 +76,8 @@ func (s *Server) routes() {
 	})
 }
 
-// gttRoutes are the trigger orders of §4.1. Nobody says whether they ask for
-// a static address (§5.2 names order calls alone), so they do not.
+// gttRoutes are the trigger orders of docs/kite.md 4.1. Nobody says whether they ask for
+// a static address (docs/kite.md 5.2 names order calls alone), so they do not.
 func (s *Server) gttRoutes(on func(pattern, point string, h handler)) {
 	x := s.exchange
 	reply := func(id int, e *APIError) ([]byte, *APIError) { return success(map[string]int{"trigger_id": id}), e }
@@ -120,7 +120,7 @@ func (s *Server) place(c call) ([]byte, *APIError) {
 }
 
 // sliceReply is the answer to autoslice: the clients' form of order_id and
-// children, or the pages' bare list (§3.10).
+// children, or the pages' bare list (docs/kite.md 3.10).
 func (s *Server) sliceReply(placed Placed) []byte {
 	type problem struct {
 		Code      int     `json:"code"`
@@ -170,8 +170,8 @@ func (x *Exchange) Now() time.Time {
 }
 
 // quotes answers for the instruments named by i=EXCHANGE:SYMBOL; unknown ones
-// are left out, more than most are refused (§3.9). A Personal app has no
-// quotes (§5.3).
+// are left out, more than most are refused (docs/kite.md 3.9). A Personal app has no
+// quotes (docs/kite.md 5.3).
 func (s *Server) quotes(most int, render func(Quote) any) handler {
 	return func(c call) ([]byte, *APIError) {
 		if s.exchange.personal(c.apiKey) {
@@ -212,7 +212,7 @@ func fullQuote(q Quote) any {
 	}
 }
 
-// login stands for Kite's login page: whoever asks is logged in (§5.1).
+// login stands for Kite's login page: whoever asks is logged in (docs/kite.md 5.1).
 func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	apiKey, user := q.Get("api_key"), q.Get("user_id")

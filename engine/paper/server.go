@@ -17,7 +17,7 @@ type ServerOptions struct {
 	// of the reply is written: where a test may kill the client.
 	OnAccepted func(user, orderID, tag string)
 	// RedirectURLs are where /connect/login sends the user of an api_key, with
-	// request_token and status (kite-facts §5.1).
+	// request_token and status (docs/kite.md 5.1).
 	RedirectURLs map[string]string
 	// Heartbeat is the WebSocket's; 0: one second.
 	Heartbeat time.Duration
@@ -95,7 +95,7 @@ type handler func(c call) ([]byte, *APIError)
 // bodyMax bounds a request's form, bytes.
 const bodyMax = 1 << 20
 
-// authorized wraps what needs X-Kite-Version and Authorization (§3.1), and
+// authorized wraps what needs X-Kite-Version and Authorization (docs/kite.md 3.1), and
 // lets faults strike at that point.
 func (s *Server) authorized(point string, h handler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -163,14 +163,14 @@ func answer(w http.ResponseWriter, body []byte, e *APIError) {
 }
 
 // badGateway is the CDN's page: no JSON, so that the official client loses
-// the code (§8.4).
+// the code (docs/kite.md 8.4).
 func badGateway(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "text/html")
 	w.WriteHeader(http.StatusBadGateway)
 	_, _ = w.Write([]byte("<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>\r\n"))
 }
 
-// instruments serves the dump, compressed when the client takes it (§7).
+// instruments serves the dump, compressed when the client takes it (docs/kite.md 7.1).
 func (s *Server) instruments(w http.ResponseWriter, r *http.Request) {
 	switch v := s.options.Injector.Request("instruments"); {
 	case v.Refusal != nil:

@@ -12,7 +12,7 @@ import (
 
 const (
 	socketQueueMax   = 4096 // frames waiting for one slow client; then it is cut off
-	socketTokensMax  = 3000 // instruments of one connection (kite-facts §2.1)
+	socketTokensMax  = 3000 // instruments of one connection (docs/kite.md 2.1)
 	socketReadMax    = 1 << 20
 	socketWriteLimit = 5 * time.Second
 )
@@ -50,7 +50,7 @@ func (k *socket) mode(token uint32) string {
 }
 
 // socket upgrades a request with a good api_key and access_token; all others,
-// and those of a Personal app, get 403 (§1.8, §2.1).
+// and those of a Personal app, get 403 (docs/kite.md 2.1, 5.3).
 func (s *Server) socket(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	user, ok := s.exchange.Authenticate(q.Get("api_key"), q.Get("access_token"))
@@ -112,7 +112,7 @@ func (s *Server) remove(k *socket) {
 	s.wg.Done()
 }
 
-// write sends frames and the heartbeat of one byte (§2.2).
+// write sends frames and the heartbeat of one byte (docs/kite.md 2.2).
 func (s *Server) write(ctx context.Context, conn *websocket.Conn, k *socket) {
 	beat := time.NewTicker(s.options.Heartbeat)
 	defer beat.Stop()
@@ -140,7 +140,7 @@ func (s *Server) write(ctx context.Context, conn *websocket.Conn, k *socket) {
 	}
 }
 
-// read takes subscribe, unsubscribe and mode (§2.2); anything else is ignored.
+// read takes subscribe, unsubscribe and mode (docs/kite.md 2.2); anything else is ignored.
 func (s *Server) read(ctx context.Context, conn *websocket.Conn, k *socket) {
 	for {
 		_, body, err := conn.Read(ctx)
@@ -212,7 +212,7 @@ func (s *Server) subscribe(k *socket, what, mode string, tokens []uint32) {
 }
 
 // update sends an order frame to all of the user's sockets: they carry the
-// orders of every front-end (§2.1).
+// orders of every front-end (docs/kite.md 2.1).
 func (s *Server) update(p Push) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -235,7 +235,7 @@ func (s *Server) quote(q Quote) {
 }
 
 // Broadcast sends every socket of a user a text frame that is no order:
-// message, which the broker shows to people, or error (§2.2).
+// message, which the broker shows to people, or error (docs/kite.md 2.2).
 func (s *Server) Broadcast(user, kind, text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -247,7 +247,7 @@ func (s *Server) Broadcast(user, kind, text string) {
 }
 
 // DropSockets cuts every WebSocket at once; what happens until a client is
-// back is lost to it (§2.2).
+// back is lost to it (docs/kite.md 2.2).
 func (s *Server) DropSockets() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -7,7 +7,7 @@ import (
 	"strconv"
 )
 
-// terms are the parts of an order that a modify may change (kite-facts §3.2).
+// terms are the parts of an order that a modify may change (docs/kite.md 3.2).
 type terms struct {
 	orderType, validity string
 	ttl                 int // minutes
@@ -29,7 +29,7 @@ func (o *order) terms() terms {
 }
 
 // read overlays what params hold; what is absent stays. A zero counts as
-// absent, since the official client cannot send one (§8.2).
+// absent, since the official client cannot send one (docs/kite.md 8.2).
 func (t terms) read(params url.Values) (terms, *APIError) {
 	if v := params.Get("order_type"); v != "" {
 		if !slices.Contains([]string{"MARKET", "LIMIT", "SL", "SL-M"}, v) {
@@ -103,7 +103,7 @@ func (t terms) complete() *APIError {
 	return nil
 }
 
-// check is the pre-check ("mini RMS", §1.3) of price, type and quantity. A
+// check is the pre-check ("mini RMS", docs/kite.md 1.3) of price, type and quantity. A
 // stop whose trigger was hit is checked by its price alone.
 func (x *Exchange) check(l *listing, buy bool, t terms, triggered bool) *APIError {
 	if t.quantity%l.LotSize != 0 {
@@ -161,7 +161,7 @@ func (x *Exchange) check(l *listing, buy bool, t terms, triggered bool) *APIErro
 	return nil
 }
 
-// checkTrigger holds a stop's trigger against circuit band, limit and LTP (§3.8).
+// checkTrigger holds a stop's trigger against circuit band, limit and LTP (docs/kite.md 3.8).
 func checkTrigger(l *listing, buy bool, t terms) *APIError {
 	if buy && l.upper > 0 && t.trigger > l.upper {
 		return inputError("Trigger price for stoploss buy orders cannot be above the upper circuit price. Please try placing the order with trigger price below %s", l.upper.fixed())
@@ -184,7 +184,7 @@ func checkTrigger(l *listing, buy bool, t terms) *APIError {
 	return nil
 }
 
-// automaticBand is the protection of market_protection -1, in percent (§3.7).
+// automaticBand is the protection of market_protection -1, in percent (docs/kite.md 3.7).
 func automaticBand(l *listing) float64 {
 	type band struct {
 		below   amount
@@ -203,7 +203,7 @@ func automaticBand(l *listing) float64 {
 }
 
 // protect is the limit that a protected market order becomes and its band in
-// percent (§3.7): LTP×(1±band), rounded to the tick towards the LTP and kept
+// percent (docs/kite.md 3.7): LTP×(1±band), rounded to the tick towards the LTP and kept
 // within the circuit band.
 func protect(l *listing, buy bool, protection float64) (limit amount, percent float64) {
 	return protectAt(l, buy, protection, l.ltp)

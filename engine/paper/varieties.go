@@ -7,7 +7,7 @@ import (
 )
 
 // icebergLeg is one leg of an iceberg: each an order of its own, the next
-// placed when the one before it is filled (kite-facts §1.6).
+// placed when the one before it is filled (docs/kite.md 1.6).
 type icebergLeg struct {
 	Leg       int `json:"leg"` // from 1
 	Legs      int `json:"legs"`
@@ -17,7 +17,7 @@ type icebergLeg struct {
 }
 
 // asIceberg cuts the leg of the request out of the whole: 2 to 50 legs of
-// iceberg_quantity, the last with what is left (§3.2).
+// iceberg_quantity, the last with what is left (docs/kite.md 3.2).
 func (o *order) asIceberg(t terms) (terms, *APIError) {
 	legs, err := strconv.Atoi(o.request.params.Get("iceberg_legs"))
 	if err != nil || legs < 2 || legs > 50 {
@@ -49,14 +49,14 @@ func (x *Exchange) placeNextSlice(o *order) {
 	}
 	p := o.request
 	p.leg++
-	// Each leg counts to the day's orders, not to a second's (§3.9).
+	// Each leg counts to the day's orders, not to a second's (docs/kite.md 3.9).
 	if o.account.countPlacement(x.now, Limits{OrdersPerDay: x.opts.Limits.OrdersPerDay}) == nil {
 		_, _ = x.place(p)
 	}
 }
 
 // asCover reads a cover order: MIS, LIMIT or MARKET, with the trigger of the
-// stop that follows it (§1.6, §3.2). The second leg is an ordinary stop.
+// stop that follows it (docs/kite.md 1.6). The second leg is an ordinary stop.
 func (o *order) asCover(t terms) (terms, *APIError) {
 	if o.ParentOrderID != "" {
 		return t, nil
@@ -127,7 +127,7 @@ func (x *Exchange) exitCover(o *order) *APIError {
 	return nil
 }
 
-// slicesMax is the most that autoslice makes of one order (§3.9).
+// slicesMax is the most that autoslice makes of one order (docs/kite.md 3.9).
 const slicesMax = 10
 
 // Slice is one order of an autoslice, or why there is none.
@@ -137,7 +137,7 @@ type Slice struct {
 }
 
 // placeSliced places an order beyond the freeze quantity with autoslice=true
-// as several, each for itself; some may fail (§3.10). sliced is false for any
+// as several, each for itself; some may fail (docs/kite.md 3.10). sliced is false for any
 // other.
 func (x *Exchange) placeSliced(p placement) (placed Placed, sliced bool, e *APIError) {
 	if p.params.Get("autoslice") != "true" || p.variety != "regular" && p.variety != "amo" {
@@ -157,7 +157,7 @@ func (x *Exchange) placeSliced(p placement) (placed Placed, sliced bool, e *APIE
 	case (t.quantity+most-1)/most > slicesMax:
 		return Placed{}, true, inputError(textSlicesOwn, slicesMax)
 	}
-	placed.OrderID = x.newOrderID() // of no order: the slices' tags name it (§1.6)
+	placed.OrderID = x.newOrderID() // of no order: the slices' tags name it (docs/kite.md 1.6)
 	p.tags = []string{"autoslice", "autoslice:" + placed.OrderID}
 	for left := t.quantity; left > 0; left -= most {
 		part := p

@@ -19,7 +19,7 @@ type answer struct {
 	close bool     // the connection is not used again
 }
 
-// The envelope's words for what went wrong, Kite's own (kite-facts 3.11).
+// The envelope's words for what went wrong, Kite's own (docs/kite.md 3.11).
 const (
 	inputException   = "InputException"
 	tokenException   = "TokenException"

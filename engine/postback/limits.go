@@ -18,7 +18,7 @@ const (
 
 	openGrace     = 2 * time.Second // the moment that a connection has to bring a postback
 	headerTimeout = 5 * time.Second // for a request's head; then the connection is closed
-	bodyTimeout   = 2 * time.Second // for the body; then 400. Kite itself gives up after 2 to 3 s (kite-facts 1.3)
+	bodyTimeout   = 2 * time.Second // for the body; then 400. Kite itself gives up after 2 to 3 s (docs/kite.md 1.3)
 	submitTimeout = 2500 * time.Millisecond
 	loginTimeout  = 9 * time.Second // for a login's two calls to the broker; then 502
 	writeTimeout  = 10 * time.Second

@@ -221,7 +221,7 @@ func (r *Receiver) door(path string) (*Door, bool) {
 // accept waits until the update is durable.
 func (r *Receiver) accept(q *http.Request, key string, u order.Update) answer {
 	beginAnswer(q)
-	// Not the request's context: the broker hangs up after 2 to 3 s and never sends again (kite-facts 1.3), so what
+	// Not the request's context: the broker hangs up after 2 to 3 s and never sends again (docs/kite.md 1.3), so what
 	// was received must not be dropped with the connection.
 	ctx, cancel := context.WithTimeout(context.Background(), submitTimeout)
 	defer cancel()

@@ -22,7 +22,7 @@ import (
 var (
 	// ErrNone means that no token is kept for the account.
 	ErrNone = errors.New("no session is kept")
-	// ErrExpired means that the kept token has ended: tokens die at 06:00 IST (kite-facts 5.1).
+	// ErrExpired means that the kept token has ended: tokens die at 06:00 IST (docs/kite.md 5.1).
 	ErrExpired = errors.New("the kept session has ended at 06:00")
 	// ErrSealed means that a kept token can't be opened: another key, or a changed byte.
 	ErrSealed = errors.New("the kept session can't be opened: it was sealed with another key, or the file was changed")
