@@ -28,6 +28,7 @@ type Holding struct {
 	long     int64    // what the open groups of each side hold
 	short    int64
 	turns    map[string]*turn
+	legs     map[string]*Group // by the first leg of an iceberg, where a later one opened a group
 
 	extension
 }
@@ -283,7 +284,7 @@ func (h *Holding) standing(sign int64) int64 {
 // an order with the group's own tag; and that group, where it has fills.
 func (b *Book) claimedRole(h *Holding, o *Order, sign int64) (Role, *Group) {
 	if o.Link != nil && o.Link.Role.IsExit() { // one that was placed to enter nets like any other
-		return o.Link.Role, h.byID[o.Link.Group]
+		return o.Link.Role, h.behind(o.Link.Group)
 	}
 	row := o.Row()
 	if parent, ok := b.orders[row.ParentOrderID]; ok && parent.Sign() == -sign {
@@ -320,6 +321,15 @@ func (h *Holding) typeRole(o *Order, inGroup bool) Role {
 func alwaysExit(o *Order) bool {
 	r := o.Row()
 	return r.TransactionType == Sell && (r.Product == "CNC" || r.Product == "MTF")
+}
+
+// behind is the group that an order was linked to, nil for none. Where the first leg of an iceberg entered nothing (a fill that
+// turned up late made it a way back), it is the one that a later leg opened: what was placed behind the iceberg stands behind that.
+func (h *Holding) behind(group string) *Group {
+	if g := h.byID[group]; g != nil {
+		return g
+	}
+	return h.legs[group]
 }
 
 // reduce takes quantity off own, then off the oldest open groups on the other side, and returns what found none.
@@ -365,18 +375,6 @@ func (h *Holding) dropFlat() {
 	}
 }
 
-// named is the id of the group that an order opens: its own. A later leg of an iceberg opens the group of the first where that
-// one entered nothing (a fill that turned up late made it a way back): what stands behind the iceberg stands behind it.
-func (h *Holding) named(o *Order) string {
-	if o.Link == nil || o.Row().Variety != "iceberg" {
-		return o.ID
-	}
-	if first := h.turns[o.Link.Group]; first != nil && first.fills && h.byID[o.Link.Group] == nil {
-		return o.Link.Group
-	}
-	return o.ID
-}
-
 // enter opens a group or joins the open one with the same tag.
 func (h *Holding) enter(o *Order, sign, quantity int64, average Price, told bool) {
 	var g *Group
@@ -388,14 +386,20 @@ func (h *Holding) enter(o *Order, sign, quantity int64, average Price, told bool
 		}
 	}
 	if o.Link != nil && o.Link.Group != "" { // it goes on with an order of that group
-		if have := h.byID[o.Link.Group]; have != nil && have.Sign == sign && have.Open() > 0 {
+		if have := h.behind(o.Link.Group); have != nil && have.Sign == sign && have.Open() > 0 {
 			g = have
 		}
 	}
 	if g == nil {
-		g = &Group{ID: h.named(o), Key: h.Key, Sign: sign, Tag: o.GroupTag(), Baseline: true}
+		g = &Group{ID: o.ID, Key: h.Key, Sign: sign, Tag: o.GroupTag(), Baseline: true}
 		g.Entries = g.entry[:0]
 		h.begin(g)
+		if o.Link != nil && o.Row().Variety == "iceberg" && o.Link.Group != "" {
+			if h.legs == nil {
+				h.legs = map[string]*Group{}
+			}
+			h.legs[o.Link.Group] = g
+		}
 	}
 	g.Entries = append(g.Entries, o.ID)
 	g.Baseline = g.Baseline && o.Baseline // what was entered after the first arming is looked after

@@ -45,7 +45,7 @@ func drawPlan(t *rapid.T, d *day, i int) *plan {
 		p.id = fmt.Sprintf("19915420000000000%02d", i+10)
 	}
 	s := sketch{id: p.id, key: d.key, side: Buy, typ: "LIMIT"}
-	switch rapid.SampledFrom([]string{"any", "any", "any", "tag", "linked", "leg", "whole"}).Draw(t, "what") {
+	switch rapid.SampledFrom([]string{"any", "any", "any", "tag", "linked", "leg", "iceberg", "whole"}).Draw(t, "what") {
 	case "any":
 		s.side = rapid.SampledFrom([]string{Buy, Sell}).Draw(t, "side")
 	case "tag":
@@ -62,6 +62,15 @@ func drawPlan(t *rapid.T, d *day, i int) *plan {
 		if i > 0 {
 			e := d.plans[rapid.IntRange(0, i-1).Draw(t, "parent")]
 			s.side = opposite(e.sign)
+		}
+	case "iceberg": // a later leg of some earlier order
+		if i > 0 {
+			e := d.plans[rapid.IntRange(0, i-1).Draw(t, "first leg")]
+			if e.link == nil {
+				s.side = opposite(-e.sign)
+				s.edit = func(u *Update) { u.Variety = "iceberg" }
+				p.link = &Link{Request: "r" + p.id, Group: e.id, Role: RoleOther, Loose: true}
+			}
 		}
 	case "whole":
 		s.side = rapid.SampledFrom([]string{Buy, Sell}).Draw(t, "side")
@@ -203,7 +212,7 @@ func (d *day) check(t *rapid.T, b *Book) {
 		for _, o := range b.Orders() {
 			filled := o.Seen(l).Row.FilledQuantity
 			position += o.Sign() * filled
-			linked = linked || o.Link != nil && filled > 0
+			linked = linked || exitOfOurs(o) && filled > 0
 			d.checkOrder(t, h, o, filled)
 			c, k := o.Seen(Claimed), o.Seen(Confirmed)
 			if c.Row.Status.rank() < k.Row.Status.rank() || c.Row.FilledQuantity < k.Row.FilledQuantity || k.Known && !c.Known {
@@ -247,7 +256,7 @@ func (d *day) checkOrder(t *rapid.T, h *Holding, o *Order, filled int64) {
 	var parts int64
 	for _, p := range h.Parts(o.ID) {
 		parts += p.Quantity
-		if o.Link != nil && !p.Exit {
+		if exitOfOurs(o) && !p.Exit {
 			t.Fatalf("the exit %s became an entry\n%s", o.ID, picture(h))
 		}
 		if p.Quantity <= 0 {
@@ -257,12 +266,14 @@ func (d *day) checkOrder(t *rapid.T, h *Holding, o *Order, filled int64) {
 	if parts != filled {
 		t.Fatalf("%s filled %d, its parts are %d\n%s", o.ID, filled, parts, picture(h))
 	}
-	if role := h.Role(o.ID); o.Link != nil && role != RoleUnknown && role != o.Link.Role {
+	if role := h.Role(o.ID); exitOfOurs(o) && role != RoleUnknown && role != o.Link.Role {
 		t.Fatalf("%s was placed as %s and is %s", o.ID, o.Link.Role, role)
 	} else if d.key.Product == "CNC" && o.Sign() < 0 && role == RoleEntry {
 		t.Fatalf("a sale of delivery is an entry: %s\n%s", o.ID, picture(h))
 	}
 }
+
+func exitOfOurs(o *Order) bool { return o.Link != nil && o.Link.Role.IsExit() }
 
 func (d *day) checkGroup(t *rapid.T, g *Group) {
 	var by, live int64

@@ -227,9 +227,9 @@ func TestALiveExitInATagGroupCoversThatGroup(t *testing.T) {
 	}
 }
 
-// A sale that turns up late makes the first leg of an iceberg a way back. What the other leg entered is held by the group that
-// the target was placed behind: else the target had sold nothing of it, and twice as much would be bought back.
-func TestALaterLegOfAnIcebergHoldsTheGroupOfTheFirst(t *testing.T) {
+// A sale that turns up late makes the first leg of an iceberg a way back. The target that was placed behind the iceberg has sold
+// what the other leg entered: else twice as much would be bought back, and nothing would stand behind that leg.
+func TestWhatWasPlacedBehindAnIcebergStandsBehindItsLaterLeg(t *testing.T) {
 	w := newWorld(t)
 	leg := func(id string, at int) sketch {
 		s := bought(id, at, 10)
@@ -246,8 +246,11 @@ func TestALaterLegOfAnIcebergHoldsTheGroupOfTheFirst(t *testing.T) {
 	}
 	w.see(sold(id1, 0, 10))
 	h := w.Holding(Confirmed, nifty)
-	if g, ok := h.Group(id2); !ok || g.Filled != 10 || g.Open() != 0 || h.Surplus != -10 || h.Position != -10 || len(h.Groups) != 2 {
+	if g, ok := h.Group(id3); !ok || g.Filled != 10 || g.Open() != 0 || h.Surplus != -10 || h.Position != -10 || len(h.Groups) != 2 {
 		t.Errorf("%s", picture(h))
+	}
+	if _, ok := h.Group(id2); ok {
+		t.Errorf("its first leg opened a group: %s", picture(h))
 	}
 }
 

@@ -139,7 +139,7 @@ func (b *Book) coverBy(h *Holding, o *Order, used map[shelf]int64) {
 			h.change(g)
 		}
 		if o.behindGroup() {
-			if g := h.byID[o.Link.Group]; g != nil {
+			if g := h.behind(o.Link.Group); g != nil {
 				put(g, min(remaining, g.Open()), o.kept())
 			}
 		} else {
