@@ -120,6 +120,9 @@ func (l *Lane) fold(u *order.Update, baseline bool) string {
 		delete(l.ahead, o.ID)
 	} else {
 		l.ahead[o.ID] = true
+		if o.Claimed.Equal(l.meta.Now) { // it has just begun
+			l.claims = append(l.claims, claim{o.Claimed, o.ID})
+		}
 	}
 	if u.Source == order.SourcePostback && o.Ahead() && o.Claimed.Before(l.meta.Now) {
 		l.readNow = true // news of an order of which more is claimed than the book has shown: what claimed it may be a forgery

@@ -49,6 +49,7 @@ type Lane struct {
 	prunedOn  order.Day               // the day on which the requests of those before were forgotten
 	openIDs   []string                // of open, sorted; nil where it changed. The slice is never changed, for callers walk it
 	ahead     map[string]bool         // orders whose claims are not confirmed
+	claims    []claim                 // of those, oldest first, and some that are over
 	untold    map[string]order.Told   // with Assume: what was told of an order before a change that is only assumed
 	cancelled map[string]bool         // orders that we asked to end
 	hot       map[order.Key]bool      // places that changed; true: all of the place is looked at
@@ -297,7 +298,7 @@ func (l *Lane) rollDay(day order.Day) {
 	clear(l.unheard)
 	clear(l.unposted)
 	l.watchNews = true
-	l.ahead = map[string]bool{}
+	l.ahead, l.claims = map[string]bool{}, nil
 	clear(l.hot)
 	clear(l.lasting)
 	clear(l.surpluses)

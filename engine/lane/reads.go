@@ -76,11 +76,7 @@ func (l *Lane) nextRead() time.Time {
 			gap = l.urgent()
 		}
 	})
-	for id := range l.ahead { // also where nothing waits for it: a forgery may hide what is open
-		if o, ok := l.book.Order(id); ok {
-			sooner(l.refuteDue(o))
-		}
-	}
+	sooner(l.refuteDue()) // also where nothing waits for the claim: a forgery may hide what is open
 	for _, id := range l.openRequests() {
 		switch r := l.requests[id]; r.State {
 		case actions.Accepted:

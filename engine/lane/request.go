@@ -404,17 +404,31 @@ func (l *Lane) goodSince(at time.Time) int {
 	return n
 }
 
-// refuteDue is when the book is to be read next to refute a claim, zero where it was: thirty seconds after it, then until
-// there are enough good readings. Those that an earlier process made are not known any more.
-func (l *Lane) refuteDue(o *order.Order) time.Time {
-	at := o.Claimed.Add(refuteAfter)
-	switch {
-	case o.Claimed.IsZero():
-		return time.Time{}
-	case l.readBegan.Before(at):
-		return at
-	case l.meta.LastGood.Before(at) || l.goodSince(o.Claimed) < absentReads:
-		return l.readBegan.Add(readGap)
+// claim is an order whose claim began at a moment.
+type claim struct {
+	at      time.Time
+	orderID string
+}
+
+// refuteDue is when the book is to be read next to refute a claim, zero where none waits for that: thirty seconds after it, then
+// until there are enough good readings. Those that an earlier process made are not known any more.
+func (l *Lane) refuteDue() time.Time {
+	over := func(c claim) bool {
+		o, ok := l.book.Order(c.orderID)
+		return !ok || !l.ahead[c.orderID] || !o.Claimed.Equal(c.at)
+	}
+	for len(l.claims) > 0 && over(l.claims[0]) {
+		l.claims = l.claims[1:]
+	}
+	for _, c := range l.claims {
+		at := c.at.Add(refuteAfter)
+		switch {
+		case over(c):
+		case l.readBegan.Before(at):
+			return at
+		case l.meta.LastGood.Before(at) || l.goodSince(c.at) < absentReads:
+			return l.readBegan.Add(readGap)
+		}
 	}
 	return time.Time{}
 }

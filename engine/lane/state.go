@@ -239,8 +239,10 @@ func (l *Lane) restore(snap *journal.Snapshot) error {
 		l.hot[o.Key()] = true // also what lasts
 		if !o.Claimed.IsZero() {
 			l.ahead[o.ID] = true
+			l.claims = append(l.claims, claim{o.Claimed, o.ID})
 		}
 	}
+	slices.SortStableFunc(l.claims, func(a, b claim) int { return a.at.Compare(b.at) })
 	if l.meta.NightsOf == l.meta.Day && l.meta.Day != "" {
 		l.book.SetOvernight(l.meta.Overnight)
 		l.book.SetMoves(l.meta.Moves)
