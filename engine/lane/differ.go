@@ -202,7 +202,7 @@ func (l *Lane) moveGroups(from, to order.Key, n int64, at time.Time) {
 				row.Entry = &entry
 			}
 			l.meta.Moves = append(l.meta.Moves, order.Move{At: at, From: from, Row: row})
-			l.moveSlots(from, to, g.ID)
+			l.moveSlots(from, g.ID, to, g.ID)
 		}
 	}
 	l.book.SetMoves(l.meta.Moves)
@@ -211,19 +211,19 @@ func (l *Lane) moveGroups(from, to order.Key, n int64, at time.Time) {
 	l.alertOnce(fmt.Sprintf("CONVERTED %s %d (%s): from %s to %s, by hand or by the broker. What stands behind it goes along.", from.Tradingsymbol, magnitude(n), l.o.Account, from.Product, to.Product))
 }
 
-// moveSlots opens the slots of a group at its new place, as they are at the old one.
-func (l *Lane) moveSlots(from, to order.Key, group string) {
+// moveSlots opens the slots of a group at its new place or for the group that it has become, as they are for the old one.
+func (l *Lane) moveSlots(from order.Key, group string, to order.Key, now string) {
 	for _, s := range l.slotsAt(from) {
 		if s.Kind == actions.SlotExit || s.Group != group {
 			continue
 		}
-		id := slotID(s.Kind, to, group, s.Part)
+		id := slotID(s.Kind, to, now, s.Part)
 		if _, there := l.slots[id]; there {
 			continue
 		}
 		moved := *s
-		moved.ID, moved.Key, moved.After = id, to, s.ID
-		moved.Orders, moved.Blocked, moved.Refused, moved.Replaced, moved.Fills = nil, "", nil, nil, slices.Clone(s.Fills)
+		moved.ID, moved.Key, moved.Group, moved.After = id, to, now, s.ID
+		moved.Orders, moved.Blocked, moved.Refused, moved.Replaced, moved.Fills, moved.GTT = nil, "", nil, nil, slices.Clone(s.Fills), nil
 		if s.Wish != nil {
 			w := *s.Wish
 			moved.Wish = &w
@@ -232,18 +232,21 @@ func (l *Lane) moveSlots(from, to order.Key, group string) {
 	}
 }
 
-// waitsForOld says whether what stood behind the group in the product that it had may still fill: two that could both
-// fill never live at once.
+// waitsForOld says whether what stood behind the group in the product that it had, or behind the one that it was, may still
+// fill: two that could both fill never live at once.
 func (l *Lane) waitsForOld(s *slot) bool {
 	old, ok := l.slots[s.After]
 	if s.After == "" || !ok {
 		return false
 	}
+	if l.group(order.Confirmed, s.Key, s.Group) == nil { // what has become of the old one is not confirmed
+		return true
+	}
 	open := int64(0)
 	if g := l.group(order.Confirmed, old.Key, old.Group); g != nil {
 		open = g.Open()
 	}
-	if l.liveQuantity(old)+l.flyingPlacement(old) > open {
+	if l.liveQuantity(old)+l.flyingPlacement(old)+l.gttStanding(old) > open {
 		return true
 	}
 	s.After = ""

@@ -120,8 +120,35 @@ func (l *Lane) correct(orders []*order.Order) {
 			e.ID = actions.ID(append([]string{"event"}, e.Facts(o)...)...)
 			l.dirty.orders[o.ID] = true
 			l.emit(e)
+			if e.Kind == order.KindRoleChanged && e.Role.IsExit() {
+				l.bequeath(o)
+			}
 		}
 	}
+}
+
+// bequeath gives what stood behind a group to the one that its other entries opened, where its first entry turned out to be an
+// exit: they were told as entries of that group, and are not told again.
+func (l *Lane) bequeath(first *order.Order) {
+	h := l.book.Holding(order.Claimed, first.Key())
+	if _, stands := h.Group(first.ID); stands {
+		return
+	}
+	for _, g := range h.Open() {
+		if g.Open() > 0 && g.Sign == first.Sign() && slices.ContainsFunc(g.Entries, func(id string) bool { return l.sharedGroup(first, id) }) {
+			l.moveSlots(g.Key, first.ID, g.Key, g.ID)
+		}
+	}
+}
+
+// sharedGroup says whether an order's fills were told when it shared the group of another: by its tag, or as a leg of one iceberg.
+func (l *Lane) sharedGroup(first *order.Order, id string) bool {
+	o, ok := l.book.Order(id)
+	if !ok || o.Told.Filled == 0 {
+		return false
+	}
+	tag := first.GroupTag()
+	return tag != "" && o.GroupTag() == tag || o.Link != nil && o.Link.Group == first.ID
 }
 
 // hotKeys are the places to look at, in a fixed order.

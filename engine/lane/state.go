@@ -64,7 +64,7 @@ type slot struct {
 	Hold       string      `json:"hold,omitempty"`        // what follows at the close; "" is the product's own: day for MIS, else until_flat
 	GTT        *trigger    `json:"gtt,omitempty"`         // of a stop that is held at the broker
 	GTTAsked   time.Time   `json:"gtt_asked,omitzero"`    // when its last change ended: only a later list tells
-	After      string      `json:"after,omitempty"`       // of a group that was converted: the slot that it had, whose orders end first
+	After      string      `json:"after,omitempty"`       // of a group that was converted or bequeathed: the slot that it had, whose orders end first
 	Morning    bool        `json:"morning,omitempty"`     // it comes from an earlier day and waits for the market to open
 	Lapsed     time.Time   `json:"lapsed,omitzero"`       // when the session's end took its order away, until that is told
 	Doubt      string      `json:"doubt,omitempty"`       // why it was not placed again in the morning
