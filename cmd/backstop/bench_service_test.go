@@ -32,9 +32,6 @@ const (
 	benchSymbol = "NIFTY26DEC24500CE"
 )
 
-// armedReads is how many requests a lane makes until it is armed, about: trouble begins behind them.
-const armedReads = 6
-
 // serviceOptions say what is measured.
 type serviceOptions struct {
 	rules       string
@@ -43,6 +40,7 @@ type serviceOptions struct {
 	accounts    int                             // 0: one
 	exchange    *paper.Exchange                 // nil: one of its own
 	broker      func(http.Handler) http.Handler // between Backstop and the exchange
+	trouble     http.HandlerFunc                // what the exchange answers once Backstop is ready
 	brokerURL   string                          // instead of a server of its own
 }
 
@@ -65,11 +63,15 @@ func newBenched(b *testing.B, o serviceOptions) *benched {
 	if o.exchange == nil {
 		o.exchange = newExchange(b)
 	}
+	var ready atomic.Bool
 	closeBroker := func() {}
 	if o.brokerURL == "" {
 		var handler http.Handler = paper.NewServer(o.exchange, paper.ServerOptions{})
 		if o.broker != nil {
 			handler = o.broker(handler)
+		}
+		if o.trouble != nil {
+			handler = troubled(handler, o.trouble, &ready)
 		}
 		broker := httptest.NewServer(handler)
 		o.brokerURL, closeBroker = broker.URL, func() { broker.CloseClientConnections(); broker.Close() }
@@ -122,9 +124,10 @@ func newBenched(b *testing.B, o serviceOptions) *benched {
 			b.Fatal("the service did not become ready")
 		}
 	}
+	ready.Store(true)
 	return &benched{url: "http://" + sv.public.Addr().String() + "/postback", stop: func() {
 		cancel()
-		if err := <-ended; err != nil && o.broker == nil {
+		if err := <-ended; err != nil && o.broker == nil && o.trouble == nil {
 			b.Error(err)
 		}
 		if err := store.Close(); err != nil {
@@ -134,15 +137,14 @@ func newBenched(b *testing.B, o serviceOptions) *benched {
 	}}
 }
 
-// after lets the first n requests through and answers the others with trouble.
-func after(n int64, h http.Handler, trouble http.HandlerFunc) http.Handler {
-	var seen atomic.Int64
+// troubled answers with trouble from a moment on.
+func troubled(h http.Handler, trouble http.HandlerFunc, now *atomic.Bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if seen.Add(1) <= n {
-			h.ServeHTTP(w, r)
+		if now.Load() {
+			trouble(w, r)
 			return
 		}
-		trouble(w, r)
+		h.ServeHTTP(w, r)
 	})
 }
 

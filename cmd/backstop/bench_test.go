@@ -101,24 +101,25 @@ func compareLatency(b *testing.B, rate, n int, bare func() (string, func())) {
 func BenchmarkBrokerTrouble(b *testing.B) {
 	for _, c := range []struct {
 		name string
-		wrap func(http.Handler) http.Handler
+		with serviceOptions
 	}{
-		{"50ms", func(h http.Handler) http.Handler {
+		{"50ms", serviceOptions{broker: func(h http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				time.Sleep(50 * time.Millisecond)
 				h.ServeHTTP(w, r)
 			})
-		}},
-		{"hanging", func(h http.Handler) http.Handler { return after(armedReads, h, hang) }},
-		{"down", func(h http.Handler) http.Handler { return after(armedReads, h, refuse) }},
+		}}},
+		{"hanging", serviceOptions{trouble: hang}},
+		{"down", serviceOptions{trouble: refuse}},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			var rate, p99 []float64
 			for range rounds {
 				bodies := benchBodies(benchAccount, 0, benchOrders)
 				measured := [2]sample{}
-				for i, wrap := range []func(http.Handler) http.Handler{nil, c.wrap} {
-					s := newBenched(b, serviceOptions{rules: benchRules(1), live: true, broker: wrap})
+				for i, o := range []serviceOptions{{}, c.with} {
+					o.rules, o.live = benchRules(1), true
+					s := newBenched(b, o)
 					measured[i] = saturate(b, s.url, bodies)
 					s.stop()
 				}
