@@ -49,6 +49,7 @@ type Lane struct {
 	prunedOn  order.Day               // the day on which the requests of those before were forgotten
 	openIDs   []string                // of open, sorted; nil where it changed. The slice is never changed, for callers walk it
 	ahead     map[string]bool         // orders whose claims are not confirmed
+	paceNext  time.Time               // when this step's grant would be larger
 	claims    []claim                 // of those, oldest first, and some that are over
 	untold    map[string]order.Told   // with Assume: what was told of an order before a change that is only assumed
 	cancelled map[string]bool         // orders that we asked to end
@@ -198,6 +199,7 @@ func (l *Lane) Step(now time.Time, grant Grant, inputs []Input) Batch {
 	l.batch, l.queue, l.fresh = Batch{}, nil, map[string]bool{}
 	l.advance(now)
 	l.batch.Commit.Exits, l.batch.Commit.Risk = grant.Exits, grant.Risk
+	l.paceNext = grant.Next
 	l.batch.Commit.Inputs, l.batch.Commit.Events = make([]journal.Input, 0, len(inputs)), make([]journal.Event, 0, len(inputs)+1)
 	l.batch.Answers = make([]Answer, 0, len(inputs))
 	l.recordStart()

@@ -899,6 +899,20 @@ func TestAStepClaimsNoMoreThanItsGrant(t *testing.T) {
 	}
 }
 
+// A stop that its pace holds back is looked at again as soon as there is room, and at the latest a tenth of a second later.
+func TestAStopLeavesAsSoonAsItsPaceAllows(t *testing.T) {
+	for room, want := range map[time.Duration]time.Duration{35 * time.Millisecond: 35 * time.Millisecond, time.Second: 100 * time.Millisecond} {
+		d := newDesk(t, stopRule)
+		d.set("E1", filled(75))
+		row := *d.book["E1"]
+		row.Raw, _ = json.Marshal(row)
+		b := d.lane.Step(d.now, lane.Grant{Next: d.now.Add(room)}, []lane.Input{{Read: &lane.Read{Began: d.now, Ended: d.now, Rows: []order.Update{row}}}})
+		if after := b.Wake.Sub(d.now); len(b.Sends) > 0 || after != want {
+			t.Errorf("room in %s: looked at again in %s", room, after)
+		}
+	}
+}
+
 func TestACancelledStopIsToldAlthoughATargetLives(t *testing.T) {
 	d := newDesk(t, stopRule+targetRule)
 	d.set("E1", filled(75))

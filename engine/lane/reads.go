@@ -57,6 +57,9 @@ func (l *Lane) wantReads() {
 	}
 }
 
+// paceAgain is when a request that its pace holds back is looked at again, where the grant does not say sooner.
+const paceAgain = 100 * time.Millisecond
+
 // nextRead is when the book is to be read next; zero: nothing waits on it.
 func (l *Lane) nextRead() time.Time {
 	var due time.Time
@@ -303,7 +306,11 @@ func (l *Lane) wake() time.Time {
 		r := l.requests[id]
 		sooner(r.NotUntil)
 		if r.State == actions.Waiting && r.Why == actions.WhyPace {
-			sooner(now.Add(100 * time.Millisecond))
+			at := now.Add(paceAgain)
+			if l.paceNext.After(now) && l.paceNext.Before(at) {
+				at = l.paceNext
+			}
+			sooner(at)
 		}
 		sooner(r.Created.Add(waitsLong))
 		sooner(r.Updated.Add(waitsLong))
