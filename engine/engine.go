@@ -330,10 +330,6 @@ func (e *Engine) Submit(ctx context.Context, u order.Update) (ignored string, er
 	if a == nil {
 		return e.setAside(ctx, &u, u.Account, unknownUser)
 	}
-	if u.PlacedBy == u.Account {
-		u.PlacedBy = a.id
-	}
-	u.Account = a.id // one text for all of the account's orders
 	reply := make(chan answer, 1)
 	if err := a.inbox.submit(ctx, e.closing, entry{input: lane.Input{Update: &u}, arrived: e.now(), reply: reply}); err != nil {
 		return "", err

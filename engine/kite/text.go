@@ -6,6 +6,7 @@ import (
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
+	"unique"
 )
 
 // words are the texts that stand in every order. They are one text each, for a day's orders are kept in memory.
@@ -17,6 +18,9 @@ var words = func() map[string]string {
 	}
 	return known
 }()
+
+// canonical is s as the one text that all orders share which name the same account or instrument.
+func canonical(s string) string { return unique.Make(s).Value() }
 
 // unescape is the text of what stands between a scanned text's quotes.
 func unescape(b []byte) string {

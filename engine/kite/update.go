@@ -22,12 +22,12 @@ type field struct {
 // in Update.Raw.
 var fields = numbered([]named{
 	{"user_id", func(u *order.Update, v value) error {
-		return keep(v, func(s string) { u.Account = s })
+		return keep(v, func(s string) { u.Account = canonical(s) })
 	}},
 	{"account_id", func(u *order.Update, v value) error {
 		return keep(v, func(s string) {
 			if u.Account == "" {
-				u.Account = s
+				u.Account = canonical(s)
 			}
 		})
 	}},
@@ -54,7 +54,9 @@ var fields = numbered([]named{
 
 	{"variety", text(func(u *order.Update) *string { return &u.Variety })},
 	{"exchange", text(func(u *order.Update) *string { return &u.Exchange })},
-	{"tradingsymbol", text(func(u *order.Update) *string { return &u.Tradingsymbol })},
+	{"tradingsymbol", func(u *order.Update, v value) error {
+		return keep(v, func(s string) { u.Tradingsymbol = canonical(s) })
+	}},
 	{"instrument_token", count(func(u *order.Update) *int64 { return &u.InstrumentToken })},
 	{"order_type", text(func(u *order.Update) *string { return &u.OrderType })},
 	{"transaction_type", text(func(u *order.Update) *string { return &u.TransactionType })},

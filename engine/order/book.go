@@ -289,7 +289,6 @@ func (b *Book) Fold(u *Update, now time.Time) FoldOutcome {
 	if !known {
 		b.orders[o.ID] = o
 		b.all.add(o)
-		b.share(o)
 	}
 	b.index(o)
 	b.pend(o)
@@ -300,18 +299,6 @@ func (b *Book) Fold(u *Update, now time.Time) FoldOutcome {
 		return FoldOutcome{Order: o, Ignored: "stale"}
 	default:
 		return FoldOutcome{Order: o, Ignored: "duplicate"}
-	}
-}
-
-// share gives a new order the text of its place's symbol that is there: a day's orders are kept in memory.
-func (b *Book) share(o *Order) {
-	if l := b.byKey[o.Key()]; l != nil && len(l.orders) > 0 {
-		text := l.orders[0].Row().Tradingsymbol
-		for i := range o.Layers {
-			if r := &o.Layers[i].Row; r.Tradingsymbol == text {
-				r.Tradingsymbol = text
-			}
-		}
 	}
 }
 

@@ -227,15 +227,17 @@ func TestALiveExitInATagGroupCoversThatGroup(t *testing.T) {
 	}
 }
 
+// leg is one of an iceberg's, bought.
+func leg(id string, at int) sketch {
+	s := bought(id, at, 10)
+	s.edit = func(u *Update) { u.Variety = "iceberg" }
+	return s
+}
+
 // A sale that turns up late makes the first leg of an iceberg a way back. The target that was placed behind the iceberg has sold
 // what the other leg entered: else twice as much would be bought back, and nothing would stand behind that leg.
 func TestWhatWasPlacedBehindAnIcebergStandsBehindItsLaterLeg(t *testing.T) {
 	w := newWorld(t)
-	leg := func(id string, at int) sketch {
-		s := bought(id, at, 10)
-		s.edit = func(u *Update) { u.Variety = "iceberg" }
-		return s
-	}
 	w.see(leg(id2, 1))
 	w.see(leg(id3, 2))
 	w.link(id3, Link{Group: id2, Role: RoleOther})
@@ -257,11 +259,6 @@ func TestWhatWasPlacedBehindAnIcebergStandsBehindItsLaterLeg(t *testing.T) {
 // The leg that the placement is known by need not have had its turn: the book may have hidden an earlier one. Then each opens its own.
 func TestAnEarlierLegOfAnIcebergOpensItsOwnGroup(t *testing.T) {
 	w := newWorld(t)
-	leg := func(id string, at int) sketch {
-		s := bought(id, at, 10)
-		s.edit = func(u *Update) { u.Variety = "iceberg" }
-		return s
-	}
 	w.see(leg(id2, 2))
 	w.see(leg(id1, 1))
 	w.link(id1, Link{Group: id2, Role: RoleOther})

@@ -58,12 +58,11 @@ func (c *checkpointer) run() {
 	}
 }
 
-func (c *checkpointer) checkpoint(how string) error {
-	c.source.crashAt(CrashCheckpoint)
-	return checkpoint(c.conn, how)
-}
+func (c *checkpointer) checkpoint(how string) error { return c.source.checkpoint(c.conn, how) }
 
-func checkpoint(conn *sql.Conn, how string) error {
+// checkpoint moves pages of the WAL into the main file by a connection of the source.
+func (s source) checkpoint(conn *sql.Conn, how string) error {
+	s.crashAt(CrashCheckpoint)
 	var busy, logged, moved int
 	if err := conn.QueryRowContext(context.Background(), "PRAGMA wal_checkpoint("+how+")").Scan(&busy, &logged, &moved); err != nil {
 		return fmt.Errorf("checkpoint: %w", err)

@@ -14,7 +14,7 @@ import (
 // its caller waits for; the checkpointer's own goroutine keeps it from coming to that.
 const (
 	checkpointForced = 16_000
-	checkpointDue    = 2000
+	checkpointDue    = 2_000
 	walBytesKept     = 64 << 20 // a WAL that grew beyond is cut back when it starts anew
 )
 

@@ -154,7 +154,7 @@ gather:
 		w.upkeep.wrote(pages)
 	}
 	if w.tx != nil && len(w.queue) == 0 && w.upkeep.moved.Swap(false) {
-		_ = checkpoint(w.tx.conn, "PASSIVE") // as in the checkpointer: what fails is moved later
+		_ = w.source.checkpoint(w.tx.conn, "PASSIVE") // as in the checkpointer: what fails is moved later
 	}
 }
 
@@ -184,7 +184,7 @@ func reopenTransaction(ctx context.Context, s source) (*transaction, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkpoint(tx.conn, "TRUNCATE"); err != nil {
+	if err := s.checkpoint(tx.conn, "TRUNCATE"); err != nil {
 		return nil, errors.Join(err, tx.close())
 	}
 	return tx, nil
